@@ -1,0 +1,152 @@
+package auth
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+const (
+	// accessType keeps tokens of other kinds, signed with the same key one day,
+	// from being taken for access tokens (RFC 9068).
+	accessType = "at+jwt"
+	// audience is who access tokens are for.
+	audience = "turboscribe-api"
+	// clockSkew is how far the clocks of two servers may be apart.
+	clockSkew = 10 * time.Second
+
+	minSecret = 32 // bytes
+)
+
+var signingMethod = jwt.SigningMethodHS256
+
+// keys are what one secret is used for. Each use has a key of its own, so that
+// nothing made for one can serve for another.
+type keys struct {
+	id      string // names the secret in a token without telling anything of it
+	access  []byte
+	refresh []byte
+}
+
+func deriveKeys(secret []byte) (k keys, err error) {
+	if len(secret) < minSecret {
+		return keys{}, fmt.Errorf("a secret of %d bytes is too short: at least %d random bytes are needed", len(secret), minSecret)
+	}
+	id, err := hkdf.Key(sha256.New, secret, nil, "turboscribe key id", 6)
+	if err != nil {
+		return keys{}, fmt.Errorf("derive the key id: %w", err)
+	}
+	k.id = base64.RawURLEncoding.EncodeToString(id)
+	if k.access, err = hkdf.Key(sha256.New, secret, nil, "turboscribe access token", sha256.Size); err != nil {
+		return keys{}, fmt.Errorf("derive the key of access tokens: %w", err)
+	}
+	if k.refresh, err = hkdf.Key(sha256.New, secret, nil, "turboscribe refresh token", sha256.Size); err != nil {
+		return keys{}, fmt.Errorf("derive the key of refresh tokens: %w", err)
+	}
+	return k, nil
+}
+
+// claims is what an access token says.
+type claims struct {
+	jwt.RegisteredClaims
+	SessionID string `json:"sid"`
+	Role      Role   `json:"role"`
+	Email     string `json:"email"`
+}
+
+// sign returns an access token for the actor and the time until which it holds.
+func (s *Service) sign(a Actor, now time.Time) (string, time.Time, error) {
+	id, err := s.newID()
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	expires := now.Add(s.accessTTL).Truncate(time.Second)
+	token := jwt.NewWithClaims(signingMethod, claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			ID:        id.String(),
+			Issuer:    s.issuer,
+			Audience:  jwt.ClaimStrings{audience},
+			Subject:   a.UserID.String(),
+			IssuedAt:  jwt.NewNumericDate(now),
+			NotBefore: jwt.NewNumericDate(now),
+			ExpiresAt: jwt.NewNumericDate(expires),
+		},
+		SessionID: a.SessionID.String(),
+		Role:      a.Role,
+		Email:     a.Email,
+	})
+	token.Header["typ"] = accessType
+	token.Header["kid"] = s.keys[0].id
+	signed, err := token.SignedString(s.keys[0].access)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("sign an access token: %w", err)
+	}
+	return signed, expires, nil
+}
+
+// Authenticate returns who the access token speaks for. Unauthenticated
+// token_expired: refresh it; token_invalid: it was never good, or its key is
+// gone. It asks no database, so a sign-in that was ended lives on until its
+// access token expires.
+func (s *Service) Authenticate(token string) (Actor, error) {
+	var c claims
+	_, err := s.parser.ParseWithClaims(token, &c, s.key)
+	if errors.Is(err, jwt.ErrTokenExpired) {
+		return Actor{}, fault.Wrap(err, fault.Unauthenticated, "Your sign-in has expired. Refresh it or sign in again.").WithCode("token_expired")
+	}
+	if err != nil {
+		return Actor{}, invalidToken(err)
+	}
+	return c.actor()
+}
+
+func (c *claims) actor() (Actor, error) {
+	user, err := uuid.Parse(c.Subject)
+	if err != nil {
+		return Actor{}, invalidToken(fmt.Errorf("parse sub: %w", err))
+	}
+	session, err := uuid.Parse(c.SessionID)
+	if err != nil {
+		return Actor{}, invalidToken(fmt.Errorf("parse sid: %w", err))
+	}
+	return Actor{UserID: user, Email: c.Email, Role: c.Role, SessionID: session}, nil
+}
+
+// key returns the key of the secret that the token names.
+func (s *Service) key(t *jwt.Token) (any, error) {
+	if t.Header["typ"] != accessType {
+		return nil, fmt.Errorf("a token of type %v is no access token", t.Header["typ"])
+	}
+	for _, k := range s.keys {
+		if t.Header["kid"] == k.id {
+			return k.access, nil
+		}
+	}
+	return nil, errors.New("the key of the token is not known")
+}
+
+func (s *Service) newParser() *jwt.Parser {
+	return jwt.NewParser(
+		jwt.WithValidMethods([]string{signingMethod.Alg()}),
+		jwt.WithIssuer(s.issuer),
+		jwt.WithAudience(audience),
+		jwt.WithExpirationRequired(),
+		jwt.WithNotBeforeRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithLeeway(clockSkew),
+		jwt.WithStrictDecoding(),
+		jwt.WithTimeFunc(s.now),
+	)
+}
+
+func invalidToken(err error) error {
+	return fault.Wrap(err, fault.Unauthenticated, "That access token is not valid. Sign in again.").WithCode("token_invalid")
+}

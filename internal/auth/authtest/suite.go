@@ -1,0 +1,255 @@
+package authtest
+
+import (
+	"crypto/sha256"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// TestStore checks that a store keeps the promises of auth.Store. Open returns a
+// store without users; it is called once per test.
+func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, auth.Store){
+		"users are found by id and by address":  testUsers,
+		"an address belongs to one user":        testEmailTaken,
+		"a role is changed":                     testSetRole,
+		"a hash is replaced only if it is old":  testSetPasswordHash,
+		"sessions are found by token":           testSessions,
+		"rotating replaces once":                testRotate,
+		"of many rotations one wins":            testRotateAtOnce,
+		"a revoked family stays revoked":        testRevoke,
+		"revoking reaches a rotation under way": testRevokeWhileRotating,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+// start is when the tests happen. Stores may keep microseconds only.
+var start = time.Date(2026, 3, 1, 12, 0, 0, 123000, time.UTC)
+
+var equalTimes = cmpopts.EquateApproxTime(0)
+
+// NewUser returns a user of that address that is in no store yet.
+func NewUser(t *testing.T, email string) *auth.User {
+	t.Helper()
+	return &auth.User{ID: newID(t), Email: email, PasswordHash: "hash of " + email, Role: auth.Member, CreatedAt: start}
+}
+
+func newID(t *testing.T) uuid.UUID {
+	t.Helper()
+	id, err := uuid.NewV7()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func newSession(t *testing.T, user, family uuid.UUID, token string) *auth.Session {
+	t.Helper()
+	return &auth.Session{
+		ID: newID(t), FamilyID: family, UserID: user, TokenHash: sha256.Sum256([]byte(token)),
+		CreatedAt: start, ExpiresAt: start.Add(time.Hour),
+	}
+}
+
+func addUser(t *testing.T, s auth.Store) *auth.User {
+	t.Helper()
+	u := NewUser(t, "ada@example.com")
+	if err := s.CreateUser(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func addSession(t *testing.T, s auth.Store, user uuid.UUID, token string) *auth.Session {
+	t.Helper()
+	session := newSession(t, user, newID(t), token)
+	if err := s.CreateSession(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
+func testUsers(t *testing.T, s auth.Store) {
+	want := addUser(t, s)
+	byID, err := s.User(t.Context(), want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byEmail, err := s.UserByEmail(t.Context(), want.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for how, got := range map[string]*auth.User{"id": byID, "address": byEmail} {
+		if diff := cmp.Diff(want, got, equalTimes); diff != "" {
+			t.Errorf("by %s: -want +got\n%s", how, diff)
+		}
+	}
+	if _, err := s.User(t.Context(), newID(t)); !fault.Is(err, fault.NotFound) {
+		t.Errorf("unknown id: got %v, want not_found", err)
+	}
+	if _, err := s.UserByEmail(t.Context(), "nobody@example.com"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("unknown address: got %v, want not_found", err)
+	}
+}
+
+func testEmailTaken(t *testing.T, s auth.Store) {
+	first := addUser(t, s)
+	err := s.CreateUser(t.Context(), NewUser(t, first.Email))
+	if !fault.Is(err, fault.Conflict) || fault.Of(err).Code != "email_taken" {
+		t.Errorf("got %v, want conflict email_taken", err)
+	}
+}
+
+func testSetRole(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	if err := s.SetRole(t.Context(), u.ID, auth.Admin); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.User(t.Context(), u.ID)
+	if err != nil || got.Role != auth.Admin {
+		t.Errorf("got %+v, %v, want an administrator", got, err)
+	}
+	if err := s.SetRole(t.Context(), newID(t), auth.Admin); !fault.Is(err, fault.NotFound) {
+		t.Errorf("unknown user: got %v, want not_found", err)
+	}
+}
+
+func testSetPasswordHash(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	for _, step := range []struct{ old, hash, want string }{
+		{u.PasswordHash, "second", "second"},
+		{u.PasswordHash, "third", "second"}, // the hash was changed meanwhile
+	} {
+		if err := s.SetPasswordHash(t.Context(), u.ID, step.old, step.hash); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.User(t.Context(), u.ID); err != nil || got.PasswordHash != step.want {
+			t.Errorf("got %+v, %v, want hash %s", got, err, step.want)
+		}
+	}
+}
+
+func testSessions(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	want := addSession(t, s, u.ID, "token")
+	got, err := s.SessionByToken(t.Context(), want.TokenHash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, equalTimes); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if _, err := s.SessionByToken(t.Context(), auth.TokenHash{1}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("unknown token: got %v, want not_found", err)
+	}
+}
+
+func testRotate(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	old := addSession(t, s, u.ID, "first")
+	next := newSession(t, u.ID, old.FamilyID, "second")
+	next.CreatedAt = start.Add(time.Minute)
+	if err := s.RotateSession(t.Context(), old.ID, next); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.SessionByToken(t.Context(), old.TokenHash)
+	if err != nil || !got.ReplacedAt.Equal(next.CreatedAt) {
+		t.Errorf("got %+v, %v, want it replaced at %s", got, err, next.CreatedAt)
+	}
+	if got, err = s.SessionByToken(t.Context(), next.TokenHash); err != nil || !got.ReplacedAt.IsZero() || got.FamilyID != old.FamilyID {
+		t.Errorf("got %+v, %v, want a new session of the family", got, err)
+	}
+	third := newSession(t, u.ID, old.FamilyID, "third")
+	if err := s.RotateSession(t.Context(), old.ID, third); !fault.Is(err, fault.Conflict) {
+		t.Errorf("second rotation: got %v, want conflict", err)
+	}
+	if _, err := s.SessionByToken(t.Context(), third.TokenHash); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a refused rotation left a session: %v", err)
+	}
+}
+
+func testRotateAtOnce(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	old := addSession(t, s, u.ID, "first")
+	errs := make(chan error, 8)
+	for range cap(errs) {
+		next := newSession(t, u.ID, old.FamilyID, newID(t).String())
+		go func() { errs <- s.RotateSession(t.Context(), old.ID, next) }()
+	}
+	won := 0
+	for range cap(errs) {
+		switch err := <-errs; {
+		case err == nil:
+			won++
+		case !fault.Is(err, fault.Conflict):
+			t.Errorf("got %v, want conflict", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d rotations succeeded, want 1", won)
+	}
+}
+
+func testRevoke(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	old, other := addSession(t, s, u.ID, "first"), addSession(t, s, u.ID, "other")
+	for range 2 {
+		if err := s.RevokeFamily(t.Context(), old.FamilyID, start.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := s.SessionByToken(t.Context(), old.TokenHash); err != nil || !got.RevokedAt.Equal(start.Add(time.Minute)) {
+		t.Errorf("got %+v, %v, want it revoked", got, err)
+	}
+	if got, err := s.SessionByToken(t.Context(), other.TokenHash); err != nil || !got.RevokedAt.IsZero() {
+		t.Errorf("got %+v, %v, want the other family alive", got, err)
+	}
+	if err := s.RotateSession(t.Context(), old.ID, newSession(t, u.ID, old.FamilyID, "second")); !fault.Is(err, fault.Conflict) {
+		t.Errorf("rotating a revoked session: got %v, want conflict", err)
+	}
+	if err := s.RevokeFamily(t.Context(), newID(t), start); err != nil {
+		t.Errorf("revoking an unknown family: %v", err)
+	}
+}
+
+// testRevokeWhileRotating races a reuse that ends the family with the refresh of
+// the very thief: the session that the refresh inserts must not survive.
+func testRevokeWhileRotating(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	for range 20 {
+		old := addSession(t, s, u.ID, newID(t).String())
+		next := newSession(t, u.ID, old.FamilyID, newID(t).String())
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := s.RotateSession(t.Context(), old.ID, next); err != nil && !fault.Is(err, fault.Conflict) {
+				t.Errorf("rotate: %v", err)
+			}
+		})
+		both.Go(func() {
+			if err := s.RevokeFamily(t.Context(), old.FamilyID, start); err != nil {
+				t.Errorf("revoke: %v", err)
+			}
+		})
+		both.Wait()
+		got, err := s.SessionByToken(t.Context(), next.TokenHash)
+		if err == nil && got.RevokedAt.IsZero() {
+			t.Fatal("the session inserted at the same moment lives on")
+		}
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// User is a person with an account.
+type User struct {
+	ID           uuid.UUID
+	Email        string // normalised; unique
+	PasswordHash string // a PHC string
+	Role         Role
+	CreatedAt    time.Time
+}
+
+// TokenHash is the SHA-256 of a refresh token. The token itself is kept nowhere.
+type TokenHash [sha256.Size]byte
+
+// Session is one refresh token of a sign-in. Every refresh replaces it with the
+// next one of the same family.
+type Session struct {
+	ID         uuid.UUID
+	FamilyID   uuid.UUID // the sign-in it belongs to
+	UserID     uuid.UUID
+	TokenHash  TokenHash // unique
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+	ReplacedAt time.Time // zero while it is the newest of its family
+	RevokedAt  time.Time // zero while the family lives
+}
+
+// Store keeps users and their sessions. Times come from the caller, never from
+// the store's own clock.
+type Store interface {
+	// CreateUser inserts a user. Conflict email_taken: somebody has that address.
+	CreateUser(ctx context.Context, u *User) error
+	// User returns a user. NotFound: there is none of that id.
+	User(ctx context.Context, id uuid.UUID) (*User, error)
+	// UserByEmail returns the user of a normalised address. NotFound: there is none.
+	UserByEmail(ctx context.Context, email string) (*User, error)
+	// SetRole gives a user another role. NotFound: there is none of that id.
+	SetRole(ctx context.Context, id uuid.UUID, r Role) error
+	// SetPasswordHash replaces the hash if it still is old; when it is not, the
+	// password was changed meanwhile and nothing happens.
+	SetPasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error
+
+	// CreateSession inserts the first session of a family.
+	CreateSession(ctx context.Context, s *Session) error
+	// SessionByToken returns a session, replaced and revoked ones too. NotFound:
+	// no session has that hash.
+	SessionByToken(ctx context.Context, hash TokenHash) (*Session, error)
+	// RotateSession marks the session of that id as replaced at next.CreatedAt and
+	// inserts next, both or neither. Conflict: it was replaced or revoked before.
+	RotateSession(ctx context.Context, id uuid.UUID, next *Session) error
+	// RevokeFamily revokes every session of the family that is not revoked yet,
+	// also one that a RotateSession is inserting at this moment. Revoking a family
+	// twice, or one that is gone, is no error.
+	RevokeFamily(ctx context.Context, family uuid.UUID, at time.Time) error
+}

@@ -1,0 +1,174 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/turboscribe/turboscribe/internal/audio"
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// How chunks are cut.
+const (
+	shortestChunk = 30 * audio.SampleRate
+	chunkOverlap  = 2 * audio.SampleRate
+	blockSize     = 1 << 16 // bytes of sound read at a time
+)
+
+// prepare finds the sound of a recording and cuts it into chunks. Each chunk is
+// on its way as soon as it is cut and the language is known, while the rest is still
+// being decoded. An
+// earlier attempt's chunks are kept and cutting is taken up behind them.
+func (p *Pipeline) prepare(ctx context.Context, l Lease) error {
+	t, err := p.store.Run(ctx, l.Step.Ref)
+	if err != nil {
+		return err
+	}
+	src, err := p.source(t)
+	if err != nil {
+		return err
+	}
+	rec, err := p.listen(ctx, t)
+	if err != nil {
+		return err
+	}
+	src.Duration = audio.FromDuration(rec.Duration())
+	err = p.cut(ctx, l, t, src, rec)
+	return errors.Join(err, rec.Close())
+}
+
+// listen opens the recording.
+func (p *Pipeline) listen(ctx context.Context, t *transcription.Transcription) (Recording, error) {
+	body, _, err := p.blobs.Open(ctx, t.File.Key)
+	if err != nil {
+		return nil, missing(fmt.Errorf("open the recording: %w", err))
+	}
+	channels := 1
+	if t.Options.Split {
+		channels = 2
+	}
+	rec, err := p.media.Listen(ctx, body, channels)
+	if closeErr := body.Close(); err == nil && closeErr != nil {
+		return nil, errors.Join(closeErr, rec.Close())
+	}
+	return rec, err
+}
+
+// missing says what an object that is not there means. NotFound would be taken
+// for a run that is over.
+func missing(err error) error {
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return fault.Wrap(err, fault.Invalid, "The recording is no longer stored. Please upload it again.").WithCode("recording_missing")
+}
+
+// source chooses the model and, where it is not to be detected, the language.
+func (p *Pipeline) source(t *transcription.Transcription) (Source, error) {
+	m, err := p.model(t)
+	if err != nil {
+		return Source{}, err
+	}
+	src := Source{Model: m.Name, Language: t.Language, LanguageConfidence: t.LanguageConfidence}
+	switch {
+	case t.Options.Language != "":
+		src.Language, src.LanguageConfidence = t.Options.Language, 1
+	case !m.Multilingual:
+		src.Language, src.LanguageConfidence = "en", 1
+	}
+	return src, nil
+}
+
+// model returns the model of the run: that which an earlier attempt has chosen, since
+// its chunks are being transcribed with it, also when another would be chosen by now.
+func (p *Pipeline) model(t *transcription.Transcription) (transcription.Model, error) {
+	if t.Model != "" {
+		return p.engine.Model(t.Model)
+	}
+	return p.engine.Choose(t.Options)
+}
+
+// cut reads the recording to its end and records the chunks.
+func (p *Pipeline) cut(ctx context.Context, l Lease, t *transcription.Transcription, src Source, sound Recording) error {
+	if err := p.store.SaveSource(ctx, l, src); err != nil {
+		return err
+	}
+	done, err := p.store.Chunks(ctx, l.Step.Ref)
+	if err != nil {
+		return err
+	}
+	c := &chunker{p: p, l: l, t: t, src: src, next: len(done), tracks: tracks(sound.Channels(), p.cutOptions(src.Duration), done)}
+	if err := c.read(ctx, sound); err != nil {
+		return err
+	}
+	c.src.Duration, c.src.Missing = c.tracks[0].cutter.Total(), audio.FromDuration(sound.Missing())
+	return p.store.FinishPrepare(ctx, l, c.src)
+}
+
+// cutOptions aims at chunks short enough for several workers to share a short
+// recording, and long enough for a long one not to drown the queue.
+func (p *Pipeline) cutOptions(total audio.Samples) audio.CutOptions {
+	target := p.o.Chunk
+	if total > 0 {
+		target = min(max(total/4, shortestChunk), p.o.Chunk)
+	}
+	target -= target % audio.FrameSize
+	return audio.CutOptions{Min: target / 2, Max: target, Overlap: chunkOverlap}
+}
+
+// chunker turns the sound of one recording into chunks.
+type chunker struct {
+	p        *Pipeline
+	l        Lease
+	t        *transcription.Transcription
+	src      Source
+	tracks   []*track
+	sameness sameness
+	next     int // index of the next chunk
+	ballot   ballot
+	held     []Chunk // stored, but not on their way: their language is in doubt
+}
+
+// add stores a piece of a track as a chunk, and records it unless the language is in
+// doubt.
+func (c *chunker) add(ctx context.Context, f found) error {
+	pcm := f.sound(f.Piece)
+	if err := c.detect(ctx, pcm, f.Piece); err != nil {
+		return err
+	}
+	chunk := Chunk{Ref: c.l.Step.Ref, Index: c.next, Channel: f.channel, Piece: f.Piece, Key: chunkKey(c.t, c.next, c.l)}
+	if err := c.p.blobs.Put(ctx, chunk.Key, audio.Encode(pcm)); err != nil {
+		return fmt.Errorf("store chunk %d: %w", chunk.Index, err)
+	}
+	c.next++
+	c.held = append(c.held, chunk)
+	if c.src.Language == "" && !c.ballot.decided() {
+		return nil
+	}
+	return c.release(ctx)
+}
+
+// release records the chunks that were held, in order, now that their language is
+// known.
+func (c *chunker) release(ctx context.Context) error {
+	if err := c.pin(ctx); err != nil {
+		return err
+	}
+	for _, chunk := range c.held {
+		if err := c.p.store.AddChunk(ctx, c.l, chunk); err != nil {
+			return fmt.Errorf("record chunk %d: %w", chunk.Index, err)
+		}
+		c.p.advance(ctx, c.l.Step.Ref)
+	}
+	c.held = c.held[:0]
+	return nil
+}
+
+// chunkKey returns where a chunk's sound is kept. The run and the lease are part of
+// it: storage knows no fencing, and what a worker that was frozen stores after all
+// must not replace what its successor has cut.
+func chunkKey(t *transcription.Transcription, index int, l Lease) string {
+	return fmt.Sprintf("%schunks/%d/%05d-%s.s16", transcription.Prefix(t.OwnerID, t.ID), t.Run, index, l.Token)
+}

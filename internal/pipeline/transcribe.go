@@ -1,0 +1,62 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/turboscribe/turboscribe/internal/audio"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// transcribe turns one chunk into segments.
+func (p *Pipeline) transcribe(ctx context.Context, l Lease) error {
+	t, err := p.store.Run(ctx, l.Step.Ref)
+	if err != nil {
+		return err
+	}
+	chunk, err := p.chunk(ctx, l.Step)
+	if err != nil {
+		return err
+	}
+	pcm, err := p.sound(ctx, chunk)
+	if err != nil {
+		return err
+	}
+	result, err := p.decode(ctx, t, chunk, pcm)
+	if err != nil {
+		return fmt.Errorf("decode chunk %d: %w", chunk.Index, err)
+	}
+	return p.store.FinishChunk(ctx, l, result)
+}
+
+func (p *Pipeline) chunk(ctx context.Context, s Step) (Chunk, error) {
+	chunks, err := p.store.Chunks(ctx, s.Ref)
+	if err != nil {
+		return Chunk{}, err
+	}
+	i := slices.IndexFunc(chunks, func(c Chunk) bool { return c.Index == s.Index })
+	if i < 0 {
+		return Chunk{}, fault.New(fault.NotFound, "There is no chunk %d.", s.Index)
+	}
+	return chunks[i], nil
+}
+
+// sound reads a chunk's samples.
+func (p *Pipeline) sound(ctx context.Context, c Chunk) (pcm []int16, err error) {
+	body, size, err := p.blobs.Open(ctx, c.Key)
+	if err != nil {
+		return nil, missing(fmt.Errorf("open chunk %d: %w", c.Index, err))
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	if want := int64(c.Len()) * audio.BytesPerSample; size != want {
+		return nil, fmt.Errorf("chunk %d has %d bytes instead of %d", c.Index, size, want)
+	}
+	b := make([]byte, size)
+	if _, err := io.ReadFull(body, b); err != nil {
+		return nil, fmt.Errorf("read chunk %d: %w", c.Index, err)
+	}
+	return audio.Decode(b), nil
+}

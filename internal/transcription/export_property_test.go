@@ -1,0 +1,339 @@
+package transcription
+
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+// FuzzFormats gives the writers segments that no engine should make, and reads
+// the files back with a parser that forgives nothing.
+func FuzzFormats(f *testing.F) {
+	for i, text := range hostileTexts {
+		f.Add(uint64(i), text+" "+hostileTexts[(i+3)%len(hostileTexts)])
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, text string) {
+		checkFormats(t, randomTranscription(rand.New(rand.NewPCG(seed, 1)), strings.SplitAfter(text, " ")))
+	})
+}
+
+func TestFormats_random(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(100) {
+		checkFormats(t, randomTranscription(rand.New(rand.NewPCG(seed, 2)), hostileTexts))
+	}
+}
+
+// TestFormats_ffmpeg lets a program that people use read the files: it has to
+// find every cue at its time and to decode each.
+func TestFormats_ffmpeg(t *testing.T) {
+	t.Parallel()
+	needProgram(t, "ffmpeg")
+	needProgram(t, "ffprobe")
+	for seed := range uint64(4) {
+		tr := randomTranscription(rand.New(rand.NewPCG(seed, 3)), hostileTexts)
+		tr.Segments = append(tr.Segments, lecture().Segments...) // ffmpeg refuses a file without cues
+		for name, parse := range map[string]func(testing.TB, string) []parsedCue{"srt": parseSRT, "vtt": parseVTT} {
+			t.Run(fmt.Sprintf("%s %d", name, seed), func(t *testing.T) {
+				t.Parallel()
+				text := export(t, mustFormat(t, name), tr)
+				path := filepath.Join(t.TempDir(), "x."+name)
+				if err := os.WriteFile(path, text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-y", "-i", path, "-f", "ass", os.DevNull).CombinedOutput(); err != nil || len(out) > 0 {
+					t.Errorf("ffmpeg: %v\n%s\n%s", err, out, text)
+				}
+				if got, want := ffprobe(t, path), parse(t, string(text)); !sameTimes(got, want) {
+					t.Errorf("ffprobe reads %v, want %v in\n%s", got, want, text)
+				}
+			})
+		}
+	}
+}
+
+// TestCues_readable holds ordinary speech to the rules of subtitles.
+func TestCues_readable(t *testing.T) {
+	t.Parallel()
+	for _, tr := range []*Transcription{interview(), lecture()} {
+		for _, c := range cues(tr, false) {
+			stay := c.end - c.start
+			chars := float64(len([]rune(strings.Join(c.lines, " "))))
+			if stay < 800*time.Millisecond || chars/stay.Seconds() > 20.5 {
+				t.Errorf("%q is shown for %v, %.1f characters a second", c.lines, stay, chars/stay.Seconds())
+			}
+			for _, l := range c.lines {
+				if last := l[strings.LastIndex(l, " ")+1:]; last == "the" || last == "a" || last == "of" {
+					t.Errorf("a line ends with %q: %q", last, c.lines)
+				}
+			}
+		}
+	}
+}
+
+var hostileTexts = []string{
+	"hello world", "-->", "a --> b", "--", ">", "<b>", "</b>", "<v Bob>", "&amp;", "{\\an8}", "1\n\n2", "\r\n\r\n", "", " ", "\x00\x07", "\u2028",
+	"00:00:01,000", "WEBVTT", "NOTE x", "😀👍🏽👨‍👩‍👧", "e\u0301a\u0300", "今天我们讨论语音识别系统的设计，首先要说明的是", "こんにちは。「はい」", "สวัสดีครับผมชื่อสมชายและผมชอบกินข้าวผัดมากที่สุดเลยครับ",
+	"안녕하세요 여러분", "שלום עולם", "مرحبا بالعالم", "\xff\xfe", "\u00a0", "\u200b", "\ufeff", strings.Repeat("x", 200), strings.Repeat("\u200d😀", 60),
+	"A long sentence, with several clauses and no end in sight, that goes on until nobody can follow it any more.", "Yes.", "No?", "\t", "42",
+}
+
+func randomTranscription(r *rand.Rand, texts []string) *Transcription {
+	tr := &Transcription{Language: []string{"en", "de", "zh", "", "xx"}[r.IntN(5)], Duration: time.Duration(r.Int64N(int64(2 * time.Minute)))}
+	at := time.Duration(0)
+	for range r.IntN(30) {
+		at += time.Duration(r.Int64N(int64(6*time.Second))) - time.Second
+		tr.Segments = append(tr.Segments, randomSegment(r, texts, at))
+	}
+	return tr
+}
+
+func randomSegment(r *rand.Rand, texts []string, at time.Duration) Segment {
+	s := Segment{Start: at, End: at + time.Duration(r.Int64N(int64(20*time.Second))) - time.Second, Speaker: []string{"", "Anna", "B --> <c>\n&"}[r.IntN(3)]}
+	parts := make([]string, r.IntN(8))
+	for i := range parts {
+		parts[i] = texts[r.IntN(len(texts))]
+	}
+	s.Text = strings.Join(parts, " ")
+	if r.IntN(2) == 0 {
+		return s
+	}
+	for _, p := range parts {
+		start := at + time.Duration(r.Int64N(int64(10*time.Second))) - 2*time.Second
+		s.Words = append(s.Words, Word{Start: start, End: start + time.Duration(r.Int64N(int64(2*time.Second))) - time.Second/2, Text: p, Glued: r.IntN(4) == 0})
+	}
+	if r.IntN(4) == 0 {
+		s.Text = ""
+	}
+	return s
+}
+
+func checkFormats(t testing.TB, tr *Transcription) {
+	t.Helper()
+	srt := string(export(t, mustFormat(t, "srt"), tr))
+	checkCues(t, srt, parseSRT(t, srt), letters(arrowless(wantText(tr, true))))
+	vtt := string(export(t, mustFormat(t, "vtt"), tr))
+	checkCues(t, vtt, parseVTT(t, vtt), letters(wantText(tr, false)))
+	txt := string(export(t, mustFormat(t, "txt"), tr))
+	if got, want := letters(txt), letters(wantText(tr, true)); got != want {
+		t.Fatalf("txt has %q, want %q", got, want)
+	}
+	if out := export(t, mustFormat(t, "json"), tr); !json.Valid(out) {
+		t.Fatalf("json is not valid: %s", out)
+	}
+}
+
+// wantText returns all text in order; with labels, the name where a speaker
+// takes the turn.
+func wantText(tr *Transcription, labels bool) string {
+	sorted := slices.Clone(tr.Segments)
+	slices.SortStableFunc(sorted, func(a, b Segment) int { return int(a.Start - b.Start) })
+	var b strings.Builder
+	speaker := ""
+	for _, s := range sorted {
+		text := s.Text
+		if blank(text) {
+			text = wordsText(s)
+		}
+		if blank(text) {
+			continue
+		}
+		if labels && s.Speaker != "" && s.Speaker != speaker {
+			b.WriteString(s.Speaker + ":")
+		}
+		speaker = s.Speaker
+		b.WriteString(strings.ToValidUTF8(text, "\uFFFD"))
+	}
+	return b.String()
+}
+
+func wordsText(s Segment) string {
+	var b strings.Builder
+	for _, w := range s.Words {
+		b.WriteString(strings.ToValidUTF8(w.Text, "\uFFFD"))
+	}
+	return b.String()
+}
+
+// letters returns s without spaces, controls, invisible marks and broken bytes.
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || unicode.IsSpace(r) || unicode.In(r, unicode.C, unicode.Z) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// blank reports whether s shows nothing. A broken byte shows.
+func blank(s string) bool {
+	return letters(strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\uFFFD", "?")) == ""
+}
+
+// arrowless takes out what SRT has to change.
+func arrowless(s string) string {
+	return strings.NewReplacer("-", "", ">", "", "→", "").Replace(s)
+}
+
+func checkCues(t testing.TB, file string, cues []parsedCue, want string) {
+	t.Helper()
+	var text strings.Builder
+	last := 0
+	for _, c := range cues {
+		if c.start < last || c.end <= c.start || c.end-c.start > 7000 {
+			t.Fatalf("cue from %d to %d ms after %d in\n%s", c.start, c.end, last, file)
+		}
+		last = c.end
+		if len(c.lines) < 1 || len(c.lines) > 2 {
+			t.Fatalf("cue of %d lines in\n%s", len(c.lines), file)
+		}
+		for _, l := range c.lines {
+			if n := columns(l); blank(l) || n > 42 {
+				t.Fatalf("line of %d characters, %q, in\n%s", n, l, file)
+			}
+			text.WriteString(l)
+		}
+	}
+	got := letters(text.String())
+	if strings.HasPrefix(file, "1\n") {
+		got = arrowless(got)
+	}
+	if got != want {
+		t.Fatalf("cues have %q, want %q", got, want)
+	}
+}
+
+// columns counts the characters of a line that take room.
+func columns(line string) (n int) {
+	for _, r := range line {
+		if !unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+			n++
+		}
+	}
+	return n
+}
+
+// parsedCue is a cue as it was read back, with times in milliseconds.
+type parsedCue struct {
+	start, end int
+	lines      []string
+}
+
+var (
+	srtTimes = regexp.MustCompile(`^(\d\d+):([0-5]\d):([0-5]\d),(\d{3}) --> (\d\d+):([0-5]\d):([0-5]\d),(\d{3})$`)
+	vttTimes = regexp.MustCompile(`^(\d\d+):([0-5]\d):([0-5]\d)\.(\d{3}) --> (\d\d+):([0-5]\d):([0-5]\d)\.(\d{3})(?: align:start)?$`)
+	vttTag   = regexp.MustCompile(`^<v [^<>\n]*[^<>\n ]>`)
+	vttRef   = regexp.MustCompile(`&(amp|lt|gt);`)
+)
+
+func parseSRT(t testing.TB, file string) (found []parsedCue) {
+	t.Helper()
+	for i, block := range blocks(t, file) {
+		number, rest, _ := strings.Cut(block, "\n")
+		if number != strconv.Itoa(i+1) {
+			t.Fatalf("cue %d has the number %q in\n%s", i+1, number, file)
+		}
+		found = append(found, parseCue(t, srtTimes, rest))
+	}
+	return found
+}
+
+func parseVTT(t testing.TB, file string) (found []parsedCue) {
+	t.Helper()
+	all := blocks(t, file)
+	if len(all) == 0 || all[0] != "WEBVTT" {
+		t.Fatalf("no WEBVTT in\n%s", file)
+	}
+	for _, block := range all[1:] {
+		c := parseCue(t, vttTimes, block)
+		c.lines[0] = vttTag.ReplaceAllString(c.lines[0], "")
+		for i, l := range c.lines {
+			if strings.ContainsAny(vttRef.ReplaceAllString(l, ""), "<>&") {
+				t.Fatalf("markup in %q", l)
+			}
+			c.lines[i] = html.UnescapeString(l)
+		}
+		found = append(found, c)
+	}
+	return found
+}
+
+func blocks(t testing.TB, file string) []string {
+	t.Helper()
+	if file == "" {
+		return nil
+	}
+	body, ok := strings.CutSuffix(file, "\n")
+	if !ok || strings.ContainsAny(file, "\r\x00\u2028") {
+		t.Fatalf("bad line ends in %q", file)
+	}
+	return strings.Split(body, "\n\n")
+}
+
+func parseCue(t testing.TB, times *regexp.Regexp, block string) parsedCue {
+	t.Helper()
+	lines := strings.Split(block, "\n")
+	m := times.FindStringSubmatch(lines[0])
+	if m == nil || strings.Contains(strings.Join(lines[1:], "\n"), "-->") || len(lines) < 2 {
+		t.Fatalf("cannot read %q", block)
+	}
+	return parsedCue{start: millis(t, m[1:5]), end: millis(t, m[5:9]), lines: lines[1:]}
+}
+
+func millis(t testing.TB, parts []string) (ms int) {
+	t.Helper()
+	for i, unit := range []int{3_600_000, 60_000, 1000, 1} {
+		n, err := strconv.Atoi(parts[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms += n * unit
+	}
+	return ms
+}
+
+func ffprobe(t *testing.T, path string) (found []parsedCue) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-show_entries", "packet=pts_time,duration_time", "-of", "json", path).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reply struct {
+		Packets []struct {
+			Start    float64 `json:"pts_time,string"`
+			Duration float64 `json:"duration_time,string"`
+		}
+	}
+	if err := json.Unmarshal(out, &reply); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range reply.Packets {
+		found = append(found, parsedCue{start: int(p.Start*1000 + 0.5), end: int((p.Start+p.Duration)*1000 + 0.5)})
+	}
+	return found
+}
+
+func sameTimes(a, b []parsedCue) bool {
+	return slices.EqualFunc(a, b, func(a, b parsedCue) bool { return a.start == b.start && a.end == b.end })
+}
+
+func needProgram(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+}

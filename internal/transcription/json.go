@@ -1,0 +1,150 @@
+package transcription
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// schemaVersion changes when a program that reads the JSON export would have to
+// change.
+const schemaVersion = 1
+
+// writeJSON writes everything that is known about the result.
+func writeJSON(w io.Writer, t *Transcription) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(newDocument(t))
+}
+
+// document is the JSON export.
+type document struct {
+	SchemaVersion      int               `json:"schemaVersion"`
+	ID                 uuid.UUID         `json:"id"`
+	FileName           string            `json:"fileName"`
+	Language           string            `json:"language"`
+	LanguageConfidence *Fraction         `json:"languageConfidence"` // null: no language
+	Model              string            `json:"model"`
+	Duration           Seconds           `json:"duration"`
+	Revision           int               `json:"revision"`
+	Text               string            `json:"text"`
+	Segments           []documentSegment `json:"segments"`
+	Warnings           []documentWarning `json:"warnings"`
+	Coverage           *documentCoverage `json:"coverage"`
+	CreatedAt          time.Time         `json:"createdAt"`
+	CompletedAt        time.Time         `json:"completedAt,omitzero"`
+}
+
+type documentSegment struct {
+	Index      int            `json:"index"`
+	Start      Seconds        `json:"start"`
+	End        Seconds        `json:"end"`
+	Text       string         `json:"text"`
+	Speaker    *string        `json:"speaker"`
+	Confidence Fraction       `json:"confidence"`
+	Suspect    bool           `json:"suspect"`
+	Words      []documentWord `json:"words"`
+}
+
+type documentWord struct {
+	Start      Seconds  `json:"start"`
+	End        Seconds  `json:"end"`
+	Text       string   `json:"text"`
+	Confidence Fraction `json:"confidence"`
+	Glued      bool     `json:"glued,omitempty"`
+}
+
+type documentWarning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+type documentCoverage struct {
+	Speech  Seconds       `json:"speech"`
+	Covered Seconds       `json:"covered"`
+	Gaps    []documentGap `json:"gaps"`
+	Suspect int           `json:"suspect"`
+	Seams   []Seconds     `json:"seams"`
+}
+
+type documentGap struct {
+	Start Seconds `json:"start"`
+	End   Seconds `json:"end"`
+}
+
+// Seconds is a time or a span as JSON has it everywhere: seconds with three
+// decimals.
+type Seconds time.Duration
+
+// MarshalJSON rounds once, to whole milliseconds.
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	ms := time.Duration(s).Round(time.Millisecond).Milliseconds()
+	return strconv.AppendFloat(nil, float64(ms)/1000, 'f', 3, 64), nil
+}
+
+// Fraction is a confidence or a share as JSON has it everywhere: 0–1 with three
+// decimals.
+type Fraction float64
+
+// MarshalJSON rounds once and bounds the number. What is none is written as 0: an
+// engine may divide by zero, and JSON has no word for the result.
+func (f Fraction) MarshalJSON() ([]byte, error) {
+	v := min(max(float64(f), 0), 1)
+	if math.IsNaN(v) {
+		v = 0
+	}
+	return strconv.AppendFloat(nil, v, 'f', 3, 64), nil
+}
+
+func newDocument(t *Transcription) document {
+	d := document{
+		SchemaVersion: schemaVersion, ID: t.ID, FileName: t.File.Name, Language: t.Language, Model: t.Model,
+		Duration: Seconds(t.Duration), Revision: t.Revision, Text: t.Text, CreatedAt: t.CreatedAt, CompletedAt: t.CompletedAt,
+		Segments: []documentSegment{}, Warnings: []documentWarning{}, Coverage: newDocumentCoverage(t.Coverage),
+	}
+	if t.Language != "" {
+		d.LanguageConfidence = (*Fraction)(&t.LanguageConfidence)
+	}
+	for i, s := range ordered(t.Segments) {
+		d.Segments = append(d.Segments, newDocumentSegment(i, s))
+	}
+	for _, w := range t.Warnings {
+		d.Warnings = append(d.Warnings, documentWarning(w))
+	}
+	return d
+}
+
+func newDocumentSegment(index int, s Segment) documentSegment {
+	d := documentSegment{
+		Index: index, Start: Seconds(s.Start), End: Seconds(s.End), Text: s.Text,
+		Confidence: Fraction(s.Confidence), Suspect: s.Suspect, Words: []documentWord{},
+	}
+	if s.Speaker != "" {
+		d.Speaker = &s.Speaker
+	}
+	for _, w := range s.Words {
+		d.Words = append(d.Words, documentWord{
+			Start: Seconds(w.Start), End: Seconds(w.End), Text: w.Text, Confidence: Fraction(w.Confidence), Glued: w.Glued,
+		})
+	}
+	return d
+}
+
+func newDocumentCoverage(c *Coverage) *documentCoverage {
+	if c == nil {
+		return nil
+	}
+	d := &documentCoverage{Speech: Seconds(c.Speech), Covered: Seconds(c.Covered), Gaps: []documentGap{}, Suspect: c.Suspect, Seams: []Seconds{}}
+	for _, g := range c.Gaps {
+		d.Gaps = append(d.Gaps, documentGap{Start: Seconds(g.Start), End: Seconds(g.End)})
+	}
+	for _, s := range c.Seams {
+		d.Seams = append(d.Seams, Seconds(s))
+	}
+	return d
+}

@@ -1,0 +1,190 @@
+package transcription
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// Store keeps transcriptions. Every read and write is scoped by owner: what
+// belongs to somebody else is NotFound.
+type Store interface {
+	// BeginUpload records that the objects of a transcription are to be collected in
+	// a day, unless CreateTranscription or ForgetUpload comes before: nobody else
+	// would know of them when this process dies.
+	BeginUpload(ctx context.Context, owner, id uuid.UUID) error
+	// ForgetUpload takes BeginUpload back once no object is left.
+	ForgetUpload(ctx context.Context, owner, id uuid.UUID) error
+	// CreateTranscription inserts the file and the transcription, queued, with its
+	// prepare step, in one transaction, which also takes BeginUpload back.
+	CreateTranscription(ctx context.Context, t *Transcription) error
+	// Head returns one without its text and segments, cheaply, since clients poll it.
+	// Whatever changes the text also changes the Run, the Revision or UpdatedAt.
+	Head(ctx context.Context, owner, id uuid.UUID) (*Transcription, error)
+	// Transcription returns one with its text and segments; these have no words while
+	// there is more to come.
+	Transcription(ctx context.Context, owner, id uuid.UUID) (*Transcription, error)
+	// Transcriptions returns a page, newest first, without text and segments.
+	Transcriptions(ctx context.Context, owner uuid.UUID, f Filter) ([]Transcription, error)
+	// CancelTranscription ends the run in the status canceled and leaves its chunks
+	// to be collected; the recording stays. One that is canceled already stays as it
+	// is. Conflict already_ended: it has completed or failed.
+	CancelTranscription(ctx context.Context, owner, id uuid.UUID) error
+	// DeleteTranscription removes the rows at once, whatever the status, and
+	// leaves the objects to be collected.
+	DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error
+	// InstalledModels returns the names of the models that living workers have
+	// reported.
+	InstalledModels(ctx context.Context) ([]string, error)
+	// RefusedModels returns the codes of why living workers cannot use files that they
+	// have, by model.
+	RefusedModels(ctx context.Context) (map[string]string, error)
+}
+
+// Objects keeps the recordings.
+type Objects interface {
+	// Upload streams r into an object. On any failure neither the object nor a
+	// part of it stays. TooLarge: more than limit bytes.
+	Upload(ctx context.Context, key string, r io.Reader, limit int64) (size int64, sha256 string, err error)
+	Delete(ctx context.Context, keys ...string) error
+	DeletePrefix(ctx context.Context, prefix string) error
+}
+
+// Workers is the way to those who do the work. An error means that they will learn
+// of it later, not that anything is lost.
+type Workers interface {
+	// Advance enqueues what is ready.
+	Advance(ctx context.Context, ref Ref) error
+	// Stop makes them let go at once of a transcription that was canceled or deleted.
+	Stop(ctx context.Context, id uuid.UUID) error
+}
+
+// Limits are the bounds of an upload. They are told before the first byte.
+type Limits struct {
+	MaxBytes    int64
+	MaxDuration time.Duration
+}
+
+// Filter narrows a list.
+type Filter struct {
+	Status Status // empty: all
+	After  Cursor // zero: from the newest
+	Limit  int    // 1–MaxPage
+}
+
+// MaxPage is the largest page of a list.
+const MaxPage = 100
+
+// Cursor is the place in a list after which a page starts.
+type Cursor struct {
+	CreatedAt time.Time
+	ID        uuid.UUID
+}
+
+// Service is what people can do with transcriptions.
+type Service struct {
+	store   Store
+	objects Objects
+	workers Workers
+	sniff   func(head []byte) (contentType string, err error)
+	limits  Limits
+	now     func() time.Time
+}
+
+// NewService returns a service. Sniff returns the content type of the first
+// bytes of an upload, or an Unsupported fault for what surely is no recording.
+func NewService(store Store, objects Objects, workers Workers, sniff func([]byte) (string, error), limits Limits) *Service {
+	return &Service{store: store, objects: objects, workers: workers, sniff: sniff, limits: limits, now: time.Now}
+}
+
+// Limits returns the bounds of an upload.
+func (s *Service) Limits() Limits { return s.limits }
+
+// Head returns one transcription of the caller's without its text and segments,
+// which are the same for as long as Run, Revision and UpdatedAt are.
+func (s *Service) Head(ctx context.Context, who auth.Actor, id uuid.UUID) (*Transcription, error) {
+	if err := who.Require(auth.ReadTranscriptions); err != nil {
+		return nil, err
+	}
+	return s.store.Head(ctx, who.UserID, id)
+}
+
+// Transcription returns one transcription of the caller's with its text.
+func (s *Service) Transcription(ctx context.Context, who auth.Actor, id uuid.UUID) (*Transcription, error) {
+	if err := who.Require(auth.ReadTranscriptions); err != nil {
+		return nil, err
+	}
+	return s.store.Transcription(ctx, who.UserID, id)
+}
+
+// Transcriptions returns a page of the caller's transcriptions, newest first.
+func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) ([]Transcription, error) {
+	if err := who.Require(auth.ReadTranscriptions); err != nil {
+		return nil, err
+	}
+	if f.Limit < 1 || f.Limit > MaxPage {
+		return nil, fault.New(fault.Invalid, "The limit must be between 1 and %d.", MaxPage).WithCode("invalid_limit").With("field", "limit")
+	}
+	return s.store.Transcriptions(ctx, who.UserID, f)
+}
+
+// Cancel ends the work on a transcription, whatever it is doing, and returns it as
+// it is then. The recording stays. Canceling what is canceled already is no error.
+// Conflict already_ended: it has completed or failed.
+func (s *Service) Cancel(ctx context.Context, who auth.Actor, id uuid.UUID) (*Transcription, error) {
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return nil, err
+	}
+	if err := s.store.CancelTranscription(ctx, who.UserID, id); err != nil {
+		return nil, err
+	}
+	s.letGo(ctx, id)
+	return s.store.Transcription(ctx, who.UserID, id)
+}
+
+// letGo frees the workers of a transcription that is canceled or gone, also when the
+// client leaves, and gives its places in the queue to others.
+func (s *Service) letGo(ctx context.Context, id uuid.UUID) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	if err := s.workers.Stop(ctx, id); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", id).Msg("workers learn it when they renew their leases")
+	}
+	if err := s.workers.Advance(ctx, Ref{ID: id}); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", id).Msg("free places in the queue are left to the reconciler")
+	}
+}
+
+// Delete removes a transcription with its recording, whatever it is doing. The
+// objects go now where possible, else when the reconciler collects them.
+func (s *Service) Delete(ctx context.Context, who auth.Actor, id uuid.UUID) error {
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return err
+	}
+	if err := s.store.DeleteTranscription(ctx, who.UserID, id); err != nil {
+		return err
+	}
+	s.letGo(ctx, id)
+	if err := s.objects.DeletePrefix(ctx, Prefix(who.UserID, id)); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", id).Msg("objects stay until they are collected")
+	}
+	return nil
+}
+
+// Models returns the models that can be asked for now, lowest rank first.
+func (s *Service) Models(ctx context.Context) ([]Model, error) {
+	names, err := s.store.InstalledModels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return installed(names), nil
+}
+
+// Prefix returns the prefix of all objects of a transcription.
+func Prefix(owner, id uuid.UUID) string { return "u/" + owner.String() + "/" + id.String() + "/" }

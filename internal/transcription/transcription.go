@@ -1,0 +1,177 @@
+// Package transcription is the domain: recordings, their transcriptions and the
+// rules for both.
+package transcription
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// Status says where in its life a transcription is.
+type Status string
+
+// The statuses, in the order of a life. See docs/pipeline.md for the transitions.
+const (
+	Uploading    Status = "uploading"
+	Queued       Status = "queued"
+	Preparing    Status = "preparing"
+	Transcribing Status = "transcribing"
+	Merging      Status = "merging"
+	Completed    Status = "completed"
+	Failed       Status = "failed"
+	Canceled     Status = "canceled"
+)
+
+// Statuses lists every status, in the order of a life.
+var Statuses = []Status{Uploading, Queued, Preparing, Transcribing, Merging, Completed, Failed, Canceled}
+
+// Final reports whether nothing more will happen to a run in status s.
+func (s Status) Final() bool {
+	switch s {
+	case Completed, Failed, Canceled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Partial reports whether a run in status s has the text of the parts done so far.
+func (s Status) Partial() bool {
+	switch s {
+	case Preparing, Transcribing, Merging:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ref names one run of one transcription. Retrying starts a new run, so work
+// left over from an earlier run can be told apart and dropped.
+type Ref struct {
+	ID  uuid.UUID
+	Run int
+}
+
+// String returns the reference as it stands in task ids and log lines.
+func (r Ref) String() string { return fmt.Sprintf("%s:%d", r.ID, r.Run) }
+
+// Options is what a person asks for when uploading.
+type Options struct {
+	Model     string // a model's name; empty: the best installed default
+	Language  string // ISO 639-1 code; empty: detect
+	Prompt    string // glossary given to every window, at most MaxPrompt runes
+	Translate bool   // into English
+	Split     bool   // the channels of a stereo recording are a speaker each
+}
+
+// File is an uploaded recording.
+type File struct {
+	ID          uuid.UUID
+	OwnerID     uuid.UUID
+	Name        string // as the person called it; never part of a key
+	ContentType string
+	Size        int64  // bytes
+	SHA256      string // hex
+	Key         string // of the object
+	CreatedAt   time.Time
+}
+
+// Transcription is what a person has: the text of one recording, or the way
+// there.
+type Transcription struct {
+	ID      uuid.UUID
+	OwnerID uuid.UUID
+	File    File
+	Run     int
+	Status  Status
+	Options Options
+
+	Model              string        // that is or was used; empty until prepare has chosen it
+	Language           string        // pinned for the whole recording; empty until known
+	LanguageConfidence float64       // 0–1; 1 when the person named it
+	Duration           time.Duration // of the recording; 0 until known
+	Missing            time.Duration // what the file promises beyond Duration, but does not hold
+	Progress           float64       // 0–1, seconds of audio done of all; never goes back within a run
+	QueuePosition      int           // steps ahead of the next step of this one; 0 when none
+	Estimate           time.Duration // until completed; 0 when nothing is known yet
+
+	Text     string
+	Segments []Segment
+	Partial  bool // there is more to come: text and segments are those of the chunks done so far, without words
+	Warnings []Warning
+	Coverage *Coverage // nil until completed
+	Failure  *Failure  // nil unless Failed
+	Revision int       // 0: the machine's text
+
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	CompletedAt time.Time // zero until Completed
+}
+
+// Ref returns the name of the present run.
+func (t *Transcription) Ref() Ref { return Ref{ID: t.ID, Run: t.Run} }
+
+// Segment is a stretch of speech, usually a sentence. Start and End are on the
+// recording's time line, whole milliseconds, End > Start.
+type Segment struct {
+	Start, End time.Duration
+	Text       string // without surrounding spaces
+	Speaker    string // empty when unknown
+	Confidence float64
+	Suspect    bool // the engine doubts this text; see Warnings
+	Words      []Word
+}
+
+// Word is one word of a segment, with its punctuation. Times are as in Segment.
+type Word struct {
+	Start, End time.Duration
+	Text       string // without spaces
+	Confidence float64
+	Glued      bool // no space before it: scripts without spaces, or a part of a word
+}
+
+// Warning tells a person something they should know about a result.
+type Warning struct {
+	Code    string
+	Message string
+}
+
+// Failure tells why a run ended without a text.
+type Failure struct {
+	Code    string
+	Message string
+}
+
+// AlreadyEnded is the fault of whoever would cancel a run that has ended with the
+// status s.
+func AlreadyEnded(s Status) error {
+	message := "This transcription is completed already, so there is nothing to cancel. Delete it if you do not want it."
+	if s == Failed {
+		message = "This transcription has failed already, so there is nothing to cancel."
+	}
+	return fault.New(fault.Conflict, "%s", message).WithCode("already_ended").With("status", string(s))
+}
+
+// Coverage is the receipt of a result: how much speech was found, and how much
+// of it has words.
+type Coverage struct {
+	Speech  time.Duration // found by the speech detector
+	Covered time.Duration // of that, inside words
+	Gaps    []Gap         // speech longer than MinGap without any words
+	Suspect int           // segments flagged
+	Seams   []time.Duration
+}
+
+// Gap is a stretch of speech without words.
+type Gap struct{ Start, End time.Duration }
+
+// MinGap is the shortest stretch of speech without words that is reported.
+const MinGap = 2 * time.Second
+
+// MaxPrompt bounds the glossary: whisper keeps at most 224 tokens of it, and a
+// long one makes repetitions likelier.
+const MaxPrompt = 400

@@ -1,0 +1,266 @@
+// Package transcriptiontest holds a store of transcriptions in memory, and the
+// suite that it and every other store have to pass.
+package transcriptiontest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+var _ transcription.Store = (*Store)(nil)
+
+// Store is a transcription.Store in memory. Its zero value is empty and ready.
+type Store struct {
+	mu        sync.Mutex
+	rows      map[uuid.UUID]transcription.Transcription
+	uploads   map[uuid.UUID]bool // that have begun and not ended
+	installed []string
+	refused   map[string]string
+	broken    func(context.Context) error
+}
+
+// BreakWith makes every call return what f does; nil mends the store.
+func (s *Store) BreakWith(f func(context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = f
+}
+
+// lock begins a call. Like a database it does nothing for who has gone.
+func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if broken := s.broken; broken != nil {
+		s.mu.Unlock()
+		return nil, broken(ctx)
+	}
+	return s.mu.Unlock, nil
+}
+
+// BeginUpload implements transcription.Store.
+func (s *Store) BeginUpload(ctx context.Context, _, id uuid.UUID) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.uploads[id] {
+		return errTaken
+	}
+	if s.uploads == nil {
+		s.uploads = map[uuid.UUID]bool{}
+	}
+	s.uploads[id] = true
+	return nil
+}
+
+// ForgetUpload implements transcription.Store.
+func (s *Store) ForgetUpload(ctx context.Context, _, id uuid.UUID) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	delete(s.uploads, id)
+	return nil
+}
+
+// CreateTranscription implements transcription.Store.
+func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transcription) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, ok := s.rows[t.ID]; ok {
+		return errTaken
+	}
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	t.Status, t.CreatedAt, t.UpdatedAt, t.File.CreatedAt = transcription.Queued, now, now, now
+	s.insert(*t)
+	delete(s.uploads, t.ID)
+	return nil
+}
+
+func (s *Store) insert(t transcription.Transcription) {
+	if s.rows == nil {
+		s.rows = map[uuid.UUID]transcription.Transcription{}
+	}
+	s.rows[t.ID] = t
+}
+
+// own returns a transcription of the owner's.
+func (s *Store) own(owner, id uuid.UUID) (transcription.Transcription, error) {
+	t, ok := s.rows[id]
+	if !ok || t.OwnerID != owner {
+		return t, errNone
+	}
+	return t, nil
+}
+
+// Head implements transcription.Store.
+func (s *Store) Head(ctx context.Context, owner, id uuid.UUID) (*transcription.Transcription, error) {
+	t, err := s.Transcription(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	t.Text, t.Segments = "", nil
+	return t, nil
+}
+
+// Transcription implements transcription.Store.
+func (s *Store) Transcription(ctx context.Context, owner, id uuid.UUID) (*transcription.Transcription, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	t, err := s.own(owner, id)
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
+}
+
+// Transcriptions implements transcription.Store.
+func (s *Store) Transcriptions(ctx context.Context, owner uuid.UUID, f transcription.Filter) ([]transcription.Transcription, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var found []transcription.Transcription
+	for _, t := range s.rows {
+		if t.OwnerID == owner && (f.Status == "" || t.Status == f.Status) && (f.After == transcription.Cursor{} || newestFirst(f.After, place(t)) < 0) {
+			t.Text, t.Segments, t.Partial = "", nil, false
+			found = append(found, t)
+		}
+	}
+	slices.SortFunc(found, func(a, b transcription.Transcription) int { return newestFirst(place(a), place(b)) })
+	return found[:min(len(found), f.Limit)], nil
+}
+
+func place(t transcription.Transcription) transcription.Cursor {
+	return transcription.Cursor{CreatedAt: t.CreatedAt, ID: t.ID}
+}
+
+func newestFirst(a, b transcription.Cursor) int {
+	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), bytes.Compare(b.ID[:], a.ID[:]))
+}
+
+// CancelTranscription implements transcription.Store.
+func (s *Store) CancelTranscription(ctx context.Context, owner, id uuid.UUID) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	t, err := s.own(owner, id)
+	switch {
+	case err != nil:
+		return err
+	case t.Status == transcription.Canceled:
+		return nil
+	case t.Status.Final():
+		return transcription.AlreadyEnded(t.Status)
+	}
+	t.Status, t.Partial, t.Text, t.Segments = transcription.Canceled, false, "", nil
+	t.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond)
+	s.rows[id] = t
+	return nil
+}
+
+// DeleteTranscription implements transcription.Store.
+func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := s.own(owner, id); err != nil {
+		return err
+	}
+	delete(s.rows, id)
+	return nil
+}
+
+// InstalledModels implements transcription.Store.
+func (s *Store) InstalledModels(ctx context.Context) ([]string, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return s.installed, nil
+}
+
+// Install makes these the models that living workers have reported.
+func (s *Store) Install(models ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.installed = slices.Sorted(slices.Values(models))
+}
+
+// RefusedModels implements transcription.Store.
+func (s *Store) RefusedModels(ctx context.Context) (map[string]string, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return maps.Clone(s.refused), nil
+}
+
+// Refuse makes these the codes that living workers have reported, by model.
+func (s *Store) Refuse(codes map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = codes
+}
+
+// Insert puts a transcription into the store as it is.
+func (s *Store) Insert(t transcription.Transcription) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.insert(t)
+}
+
+// Change changes a transcription, as those who work on it do.
+func (s *Store) Change(id uuid.UUID, change func(*transcription.Transcription)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.rows[id]
+	change(&t)
+	s.rows[id] = t
+}
+
+// Rows returns how many transcriptions there are.
+func (s *Store) Rows() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.rows)
+}
+
+// Uploads returns how many uploads have begun and not ended.
+func (s *Store) Uploads() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.uploads)
+}
+
+var (
+	errNone  = fault.New(fault.NotFound, "There is no transcription of that id.")
+	errTaken = fault.New(fault.Conflict, "There is one of that id already.")
+)

@@ -1,0 +1,334 @@
+package transcriptiontest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// World is a store on the bench, with what only those who work on recordings can
+// bring about.
+type World interface {
+	transcription.Store
+	// Owner returns somebody new who may have transcriptions.
+	Owner(t *testing.T) uuid.UUID
+	// End ends the run of a queued transcription as completed, with some text and
+	// segments, or as failed.
+	End(t *testing.T, id uuid.UUID, as transcription.Status)
+	// Report makes these the models of the one living worker.
+	Report(t *testing.T, models ...string)
+	// Refuses makes these what it reports of the files that it cannot use.
+	Refuses(t *testing.T, codes map[string]string)
+}
+
+// TestStore checks that a store keeps the promises of transcription.Store. Open
+// returns a store without transcriptions; it is called once per test.
+func TestStore(t *testing.T, open func(t *testing.T) World) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, World){
+		"what was created is found":          testCreate,
+		"an id is taken once":                testTaken,
+		"an upload begins once":              testUploads,
+		"a creation ends its upload":         testUploadCreated,
+		"what is somebody else's is nowhere": testOwners,
+		"pages are newest first":             testPages,
+		"a list has no text":                 testList,
+		"a head is all but the text":         testHead,
+		"a list is narrowed to a status":     testFilter,
+		"canceling is done once":             testCancel,
+		"what has ended is not canceled":     testCancelTooLate,
+		"deleting leaves nothing to read":    testDelete,
+		"models are those of the workers":    testModels,
+		"files that workers cannot use":      testRefused,
+		"nothing is done for who has gone":   testGone,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+// NewTranscription returns one as an upload makes it.
+func NewTranscription(t *testing.T, owner uuid.UUID) *transcription.Transcription {
+	t.Helper()
+	id, file := newID(t), newID(t)
+	return &transcription.Transcription{
+		ID: id, OwnerID: owner, Run: 1, Options: transcription.Options{Model: "small", Language: "de", Prompt: "Ada", Translate: true, Split: true},
+		File: transcription.File{
+			ID: file, OwnerID: owner, Name: "talk.flac", ContentType: "audio/flac", Size: 1000,
+			SHA256: strings.Repeat("ab", 32), Key: transcription.Prefix(owner, id) + "source",
+		},
+	}
+}
+
+func newID(t *testing.T) uuid.UUID {
+	t.Helper()
+	id, err := uuid.NewV7()
+	must(t, err)
+	return id
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantKind(t *testing.T, err error, k fault.Kind) {
+	t.Helper()
+	if !fault.Is(err, k) {
+		t.Errorf("got %v, want %s", err, k)
+	}
+}
+
+func create(t *testing.T, w World, owner uuid.UUID) *transcription.Transcription {
+	t.Helper()
+	tr := NewTranscription(t, owner)
+	must(t, w.CreateTranscription(t.Context(), tr))
+	return tr
+}
+
+func testCreate(t *testing.T, w World) {
+	want := create(t, w, w.Owner(t))
+	if want.Status != transcription.Queued || want.CreatedAt.IsZero() || want.UpdatedAt.IsZero() || want.File.CreatedAt.IsZero() {
+		t.Errorf("the status and the times of %+v are not set", want)
+	}
+	got, err := w.Transcription(t.Context(), want.OwnerID, want.ID)
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	_, err = w.Transcription(t.Context(), want.OwnerID, newID(t))
+	wantKind(t, err, fault.NotFound)
+	_, err = w.Head(t.Context(), want.OwnerID, newID(t))
+	wantKind(t, err, fault.NotFound)
+}
+
+func testTaken(t *testing.T, w World) {
+	tr := create(t, w, w.Owner(t))
+	again := NewTranscription(t, tr.OwnerID)
+	again.ID = tr.ID
+	wantKind(t, w.CreateTranscription(t.Context(), again), fault.Conflict)
+	got, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
+	if err != nil || got.File.ID != tr.File.ID {
+		t.Errorf("got %+v, %v, want the first", got, err)
+	}
+}
+
+func testUploads(t *testing.T, w World) {
+	owner, id := w.Owner(t), newID(t)
+	for range 2 {
+		must(t, w.BeginUpload(t.Context(), owner, id))
+		wantKind(t, w.BeginUpload(t.Context(), owner, id), fault.Conflict)
+		for range 2 {
+			must(t, w.ForgetUpload(t.Context(), owner, id))
+		}
+	}
+}
+
+func testUploadCreated(t *testing.T, w World) {
+	tr := NewTranscription(t, w.Owner(t))
+	must(t, w.BeginUpload(t.Context(), tr.OwnerID, tr.ID))
+	must(t, w.CreateTranscription(t.Context(), tr))
+	if err := w.BeginUpload(t.Context(), tr.OwnerID, tr.ID); err != nil {
+		t.Errorf("the upload goes on: %v", err)
+	}
+}
+
+func testOwners(t *testing.T, w World) {
+	owner, other := w.Owner(t), w.Owner(t)
+	tr := create(t, w, owner)
+	_, err := w.Transcription(t.Context(), other, tr.ID)
+	wantKind(t, err, fault.NotFound)
+	_, err = w.Head(t.Context(), other, tr.ID)
+	wantKind(t, err, fault.NotFound)
+	wantKind(t, w.CancelTranscription(t.Context(), other, tr.ID), fault.NotFound)
+	wantKind(t, w.DeleteTranscription(t.Context(), other, tr.ID), fault.NotFound)
+	page, err := w.Transcriptions(t.Context(), other, transcription.Filter{Limit: 10})
+	if err != nil || len(page) != 0 {
+		t.Errorf("got %v, %v, want an empty list", page, err)
+	}
+	if got, err := w.Transcription(t.Context(), owner, tr.ID); err != nil || got.Status != transcription.Queued {
+		t.Errorf("got %+v, %v, want it untouched", got, err)
+	}
+}
+
+func testPages(t *testing.T, w World) {
+	owner := w.Owner(t)
+	var want []uuid.UUID
+	for range 5 {
+		want = append([]uuid.UUID{create(t, w, owner).ID}, want...)
+	}
+	for _, limit := range []int{1, 2, 5, 6} {
+		var got []uuid.UUID
+		for f := (transcription.Filter{Limit: limit}); len(got) <= len(want); {
+			page, err := w.Transcriptions(t.Context(), owner, f)
+			must(t, err)
+			if len(page) > limit {
+				t.Fatalf("a page of %d has %d", limit, len(page))
+			}
+			if len(page) == 0 {
+				break
+			}
+			for _, tr := range page {
+				got = append(got, tr.ID)
+			}
+			f.After = transcription.Cursor{CreatedAt: page[len(page)-1].CreatedAt, ID: page[len(page)-1].ID}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("pages of %d: -want +got\n%s", limit, diff)
+		}
+	}
+}
+
+func testList(t *testing.T, w World) {
+	tr := create(t, w, w.Owner(t))
+	w.End(t, tr.ID, transcription.Completed)
+	want, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
+	must(t, err)
+	if want.Status != transcription.Completed || want.Progress != 1 || want.Text == "" || len(want.Segments) == 0 || want.CompletedAt.IsZero() {
+		t.Errorf("completed it is %+v", want)
+	}
+	page, err := w.Transcriptions(t.Context(), tr.OwnerID, transcription.Filter{Limit: 10})
+	must(t, err)
+	want.Text, want.Segments = "", nil
+	if diff := cmp.Diff([]transcription.Transcription{*want}, page); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func testHead(t *testing.T, w World) {
+	for _, end := range []func(*transcription.Transcription){
+		func(*transcription.Transcription) {},
+		func(tr *transcription.Transcription) { w.End(t, tr.ID, transcription.Completed) },
+		func(tr *transcription.Transcription) { w.End(t, tr.ID, transcription.Failed) },
+		func(tr *transcription.Transcription) {
+			must(t, w.CancelTranscription(t.Context(), tr.OwnerID, tr.ID))
+		},
+	} {
+		tr := create(t, w, w.Owner(t))
+		end(tr)
+		want, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
+		must(t, err)
+		want.Text, want.Segments = "", nil
+		got, err := w.Head(t.Context(), tr.OwnerID, tr.ID)
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		if got.Status != transcription.Queued && !got.UpdatedAt.After(tr.UpdatedAt) {
+			t.Errorf("it became %s without a new time of the last change", got.Status)
+		}
+	}
+}
+
+func testFilter(t *testing.T, w World) {
+	owner := w.Owner(t)
+	ended := create(t, w, owner)
+	w.End(t, ended.ID, transcription.Failed)
+	create(t, w, owner)
+	for s, want := range map[transcription.Status]int{"": 2, transcription.Failed: 1, transcription.Queued: 1, transcription.Completed: 0} {
+		page, err := w.Transcriptions(t.Context(), owner, transcription.Filter{Status: s, Limit: 10})
+		if err != nil || len(page) != want {
+			t.Errorf("%q: got %d, %v, want %d", s, len(page), err, want)
+		}
+	}
+}
+
+func testCancel(t *testing.T, w World) {
+	tr := create(t, w, w.Owner(t))
+	for range 2 {
+		must(t, w.CancelTranscription(t.Context(), tr.OwnerID, tr.ID))
+		got, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
+		must(t, err)
+		if got.Status != transcription.Canceled || got.Partial || got.Text != "" || got.Failure != nil || !got.CompletedAt.IsZero() {
+			t.Errorf("canceled it is %+v", got)
+		}
+		if !got.UpdatedAt.After(tr.UpdatedAt) {
+			t.Error("the time of the last change stays")
+		}
+	}
+	wantKind(t, w.CancelTranscription(t.Context(), tr.OwnerID, newID(t)), fault.NotFound)
+}
+
+func testCancelTooLate(t *testing.T, w World) {
+	for _, s := range []transcription.Status{transcription.Completed, transcription.Failed} {
+		tr := create(t, w, w.Owner(t))
+		w.End(t, tr.ID, s)
+		if err := w.CancelTranscription(t.Context(), tr.OwnerID, tr.ID); fault.Of(err).Code != "already_ended" {
+			t.Errorf("%s: got %v", s, err)
+		}
+		got, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
+		if err != nil || got.Status != s || (got.Failure != nil) != (s == transcription.Failed) {
+			t.Errorf("got %+v, %v, want it %s", got, err, s)
+		}
+	}
+}
+
+func testDelete(t *testing.T, w World) {
+	for _, s := range []transcription.Status{transcription.Queued, transcription.Completed, transcription.Failed, transcription.Canceled} {
+		tr := create(t, w, w.Owner(t))
+		switch s {
+		case transcription.Canceled:
+			must(t, w.CancelTranscription(t.Context(), tr.OwnerID, tr.ID))
+		case transcription.Completed, transcription.Failed:
+			w.End(t, tr.ID, s)
+		default:
+		}
+		must(t, w.DeleteTranscription(t.Context(), tr.OwnerID, tr.ID))
+		_, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
+		wantKind(t, err, fault.NotFound)
+		wantKind(t, w.DeleteTranscription(t.Context(), tr.OwnerID, tr.ID), fault.NotFound)
+		wantKind(t, w.CancelTranscription(t.Context(), tr.OwnerID, tr.ID), fault.NotFound)
+	}
+}
+
+func testModels(t *testing.T, w World) {
+	for _, want := range [][]string{nil, {"large-v3", "small"}, {"tiny"}} {
+		w.Report(t, want...)
+		got, err := w.InstalledModels(t.Context())
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	}
+}
+
+func testRefused(t *testing.T, w World) {
+	for _, want := range []map[string]string{{}, {"small": "model_damaged", "large-v3": "model_too_large"}, {"tiny": "wrong_model"}, {}} {
+		w.Refuses(t, want)
+		got, err := w.RefusedModels(t.Context())
+		must(t, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	}
+}
+
+func testGone(t *testing.T, w World) {
+	tr := create(t, w, w.Owner(t))
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	_, readErr := w.Transcription(ctx, tr.OwnerID, tr.ID)
+	_, headErr := w.Head(ctx, tr.OwnerID, tr.ID)
+	for what, err := range map[string]error{
+		"read": readErr, "poll": headErr, "create": w.CreateTranscription(ctx, NewTranscription(t, tr.OwnerID)), "begin": w.BeginUpload(ctx, tr.OwnerID, newID(t)),
+		"cancel": w.CancelTranscription(ctx, tr.OwnerID, tr.ID), "delete": w.DeleteTranscription(ctx, tr.OwnerID, tr.ID),
+	} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v, want %v", what, err, context.Canceled)
+		}
+	}
+	if got, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID); err != nil || got.Status != transcription.Queued {
+		t.Errorf("got %+v, %v, want it untouched", got, err)
+	}
+}

@@ -1,0 +1,149 @@
+package transcription
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// sniffLen is how much of an upload is looked at before it is stored.
+const sniffLen = 3072
+
+// settleTime bounds what goes on behind a client that left.
+const settleTime = 30 * time.Second
+
+// Upload is a recording on its way in.
+type Upload struct {
+	FileName string
+	Body     io.Reader
+	// Options is called after Body has been read: in a stream the options may
+	// come behind the file.
+	Options func() (Options, error)
+}
+
+// Upload stores the recording and queues its transcription. When it fails,
+// nothing stays behind for longer than a day. The transcription is on its way once it is returned:
+// if it cannot be enqueued now, the reconciler does it.
+func (s *Service) Upload(ctx context.Context, who auth.Actor, in Upload) (*Transcription, error) {
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make an id: %w", err)
+	}
+	fileID, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make an id: %w", err)
+	}
+	now := s.now()
+	t := &Transcription{ID: id, OwnerID: who.UserID, Run: 1, Status: Queued, CreatedAt: now, UpdatedAt: now}
+	t.File = File{ID: fileID, OwnerID: who.UserID, Name: CleanName(in.FileName), Key: Prefix(who.UserID, id) + "source", CreatedAt: now}
+	body, err := s.sniffed(&t.File, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.BeginUpload(ctx, t.OwnerID, t.ID); err != nil {
+		return nil, err
+	}
+	if err := s.keep(ctx, t, body, in.Options); err != nil {
+		return nil, errors.Join(err, s.abandon(ctx, t))
+	}
+	if err := s.create(ctx, t); err != nil {
+		return nil, err
+	}
+	if err := s.workers.Advance(ctx, t.Ref()); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", id).Msg("not enqueued yet, left to the reconciler")
+	}
+	return t, nil
+}
+
+// sniffed fills in the content type and returns the body with what was read of it.
+func (s *Service) sniffed(f *File, body io.Reader) (io.Reader, error) {
+	head := make([]byte, sniffLen)
+	n, err := io.ReadFull(body, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("read the upload: %w", err)
+	}
+	head = head[:n]
+	f.ContentType, err = s.sniff(head)
+	return io.MultiReader(bytes.NewReader(head), body), err
+}
+
+// keep stores the body and reads the options, which may come behind it.
+func (s *Service) keep(ctx context.Context, t *Transcription, body io.Reader, options func() (Options, error)) (err error) {
+	if t.File.Size, t.File.SHA256, err = s.objects.Upload(ctx, t.File.Key, body, s.limits.MaxBytes); err != nil {
+		return err
+	}
+	o, err := options()
+	if err != nil {
+		return err
+	}
+	t.Options, err = s.accept(ctx, o)
+	return err
+}
+
+// create records the transcription. A client that leaves meanwhile ends nothing. Only
+// a store that refuses is believed to have done nothing: when its answer is lost, the
+// row may be there and need the recording. If it is not, the recording is collected
+// in a day.
+func (s *Service) create(ctx context.Context, t *Transcription) error {
+	settle, cancel := settling(ctx)
+	defer cancel()
+	err := s.store.CreateTranscription(settle, t)
+	if err == nil || !fault.Permanent(err) {
+		return err
+	}
+	return errors.Join(err, s.abandon(ctx, t))
+}
+
+// abandon removes what a refused upload has stored. Where that fails, it is
+// collected in a day.
+func (s *Service) abandon(ctx context.Context, t *Transcription) error {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	if err := s.objects.Delete(ctx, t.File.Key); err != nil {
+		return err
+	}
+	return s.store.ForgetUpload(ctx, t.OwnerID, t.ID)
+}
+
+// settling returns a context for what must be brought to its end although the
+// client may have left.
+func settling(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+}
+
+// CheckOptions returns what is wrong with o as far as it can be said without the
+// recording, so that a client hears of it before it has sent gigabytes.
+func (s *Service) CheckOptions(ctx context.Context, o Options) error {
+	_, err := s.accept(ctx, o)
+	return err
+}
+
+// accept returns o in its canonical form, if some worker can do what it asks for.
+func (s *Service) accept(ctx context.Context, o Options) (Options, error) {
+	names, err := s.store.InstalledModels(ctx)
+	if err != nil {
+		return o, err
+	}
+	refused, err := s.store.RefusedModels(ctx)
+	if err != nil {
+		return o, err
+	}
+	if m := strings.TrimSpace(o.Model); refused[m] != "" && !slices.Contains(names, m) {
+		return o, refusedModel(m, refused[m], names)
+	}
+	return o.validate(names)
+}
