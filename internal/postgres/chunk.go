@@ -1,0 +1,227 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/turboscribe/turboscribe/internal/audio"
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+type span struct {
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+}
+
+type chunkRow struct {
+	bun.BaseModel `bun:"table:chunks,alias:c"`
+
+	TranscriptionID uuid.UUID `bun:",pk"`
+	Run             int       `bun:",pk"`
+	Index           int       `bun:",pk"`
+	Channel         int
+	StartSample     audio.Samples
+	EndSample       audio.Samples
+	FromSample      audio.Samples
+	ToSample        audio.Samples
+	Key             string
+
+	Segments       []segment `bun:"type:jsonb"`
+	Speech         []span    `bun:"type:jsonb"`
+	DecodedSamples audio.Samples
+	ElapsedUS      int64     `bun:"elapsed_us"`
+	DoneAt         time.Time `bun:",nullzero"`
+}
+
+// cut are the columns that are known when a chunk is cut.
+var cut = []string{"transcription_id", "run", "index", "channel", "start_sample", "end_sample", "from_sample", "to_sample", "key"}
+
+func newChunkRow(c pipeline.Chunk) *chunkRow {
+	return &chunkRow{
+		TranscriptionID: c.Ref.ID, Run: c.Ref.Run, Index: c.Index, Channel: c.Channel,
+		StartSample: c.Start, EndSample: c.End, FromSample: c.From, ToSample: c.To, Key: c.Key,
+	}
+}
+
+func (r *chunkRow) domain() pipeline.Chunk {
+	return pipeline.Chunk{
+		Ref: transcription.Ref{ID: r.TranscriptionID, Run: r.Run}, Index: r.Index, Channel: r.Channel,
+		Piece: audio.Piece{Start: r.StartSample, End: r.EndSample, From: r.FromSample, To: r.ToSample}, Key: r.Key,
+	}
+}
+
+func (r *chunkRow) result() pipeline.ChunkResult {
+	return pipeline.ChunkResult{
+		Chunk: r.domain(), Segments: each(r.Segments, segment.domain),
+		Speech: each(r.Speech, func(s span) audio.Span {
+			return audio.Span{Start: audio.Samples(s.Start), End: audio.Samples(s.End)}
+		}),
+		Decoded: r.DecodedSamples, Elapsed: time.Duration(r.ElapsedUS) * time.Microsecond,
+	}
+}
+
+// chunks selects the chunks of a run, in order.
+func chunks(idb bun.IDB, rows *[]chunkRow, ref transcription.Ref) *bun.SelectQuery {
+	return idb.NewSelect().Model(rows).Where("c.transcription_id = ?", ref.ID).Where("c.run = ?", ref.Run).Order("c.index")
+}
+
+// Chunks returns the chunks of the run that are cut so far, in order.
+func (db *DB) Chunks(ctx context.Context, ref transcription.Ref) ([]pipeline.Chunk, error) {
+	var rows []chunkRow
+	if err := chunks(db.bun, &rows, ref).Column(cut...).Scan(ctx); err != nil {
+		return nil, wrap(err, "read the chunks of %s", ref)
+	}
+	found := make([]pipeline.Chunk, len(rows))
+	for i := range rows {
+		found[i] = rows[i].domain()
+	}
+	return found, nil
+}
+
+// Results returns the results of all chunks, in order. Conflict: a chunk is not
+// done yet, or the run is over.
+func (db *DB) Results(ctx context.Context, ref transcription.Ref) ([]pipeline.ChunkResult, error) {
+	if _, err := db.Run(ctx, ref); err != nil {
+		return nil, err
+	}
+	var rows []chunkRow
+	if err := chunks(db.bun, &rows, ref).Scan(ctx); err != nil {
+		return nil, wrap(err, "read the results of %s", ref)
+	}
+	found := make([]pipeline.ChunkResult, len(rows))
+	for i := range rows {
+		if rows[i].DoneAt.IsZero() {
+			return nil, fault.New(fault.Conflict, "Chunk %d of %s is not done yet.", rows[i].Index, ref)
+		}
+		found[i] = rows[i].result()
+	}
+	return found, nil
+}
+
+// soFar fills in the text of a transcription that is on its way: that of the chunks
+// done so far, in order. What lies between them is simply not there yet. The words,
+// nine tenths of the whole and not final, are left out.
+func soFar(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error {
+	if !t.Status.Partial() {
+		return nil
+	}
+	var rows []chunkRow
+	err := chunks(tx, &rows, t.Ref()).Column("start_sample", "end_sample", "from_sample", "to_sample", "channel", "segments").Where("c.done_at IS NOT NULL").Scan(ctx)
+	if err != nil {
+		return err
+	}
+	parts := each(rows, func(r chunkRow) transcription.Part {
+		return transcription.Part{Piece: r.domain().Piece, Channel: r.Channel, Segments: each(r.Segments, segment.domain)}
+	})
+	t.Segments, _ = transcription.Transcript(parts)
+	t.Partial = true
+	t.Text = transcription.Text(t.Segments)
+	for i := range t.Segments {
+		t.Segments[i].Words = nil
+	}
+	return nil
+}
+
+// AddChunk records a chunk together with its Transcribe step. The same chunk may be
+// added twice. Conflict: the lease is lost or the run is over.
+func (db *DB) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) error {
+	row := newChunkRow(c)
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		p, err := lockRun(ctx, tx, l.Step.Ref)
+		if err != nil {
+			return err
+		}
+		if err := hold(ctx, tx, l, pipeline.Prepare); err != nil {
+			return err
+		}
+		n, err := affected(tx.NewInsert().Model(row).Column(cut...).On("CONFLICT DO NOTHING").Exec(ctx))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return sameChunk(ctx, tx, row)
+		}
+		_, err = tx.NewRaw("UPDATE transcriptions SET cut_samples = cut_samples + ?, updated_at = clock_timestamp() WHERE id = ?",
+			c.End-c.Start, c.Ref.ID).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		step := newStepRow(c.Ref, p.OwnerID, pipeline.Transcribe, c.Index, int64(c.Len()))
+		step.Model = p.Model
+		return addStep(ctx, tx, step)
+	})
+	return wrap(err, "add chunk %d of %s", c.Index, c.Ref)
+}
+
+// sameChunk returns an error when the chunk of that index is not the one in row:
+// two attempts that cut differently would lose sound between their chunks.
+func sameChunk(ctx context.Context, tx bun.Tx, row *chunkRow) error {
+	old := &chunkRow{TranscriptionID: row.TranscriptionID, Run: row.Run, Index: row.Index}
+	if err := tx.NewSelect().Model(old).Column(cut...).WherePK().Scan(ctx); err != nil {
+		return err
+	}
+	if had, got := old.domain(), row.domain(); had.Piece != got.Piece || had.Channel != got.Channel {
+		return fmt.Errorf("chunk %d was cut as %v of channel %d before and is %v of channel %d now",
+			row.Index, had.Piece, had.Channel, got.Piece, got.Channel)
+	}
+	return nil
+}
+
+// FinishChunk records the result of a chunk and raises the progress. Locking the
+// transcription orders the callers: without it the last two can each see the other
+// unfinished, and nobody would merge. Conflict: the lease is lost or the run is
+// over.
+func (db *DB) FinishChunk(ctx context.Context, l pipeline.Lease, r pipeline.ChunkResult) error {
+	if l.Step.Kind != pipeline.Transcribe || l.Step.Index != r.Chunk.Index || l.Step.Ref != r.Chunk.Ref {
+		return fault.New(fault.Conflict, "The lease on %s is not one on chunk %d.", l.Step, r.Chunk.Index)
+	}
+	row := newResultRow(r)
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := lockRun(ctx, tx, l.Step.Ref); err != nil {
+			return err
+		}
+		if err := finish(ctx, tx, l); err != nil {
+			return err
+		}
+		_, err := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us").
+			Set("done_at = clock_timestamp()").WherePK().Exec(ctx)
+		if err != nil {
+			return err
+		}
+		return raise(ctx, tx, l.Step)
+	})
+	return wrap(err, "finish chunk %d of %s", r.Chunk.Index, r.Chunk.Ref)
+}
+
+func newResultRow(r pipeline.ChunkResult) *chunkRow {
+	row := newChunkRow(r.Chunk)
+	row.Segments = append([]segment{}, each(r.Segments, newSegment)...)
+	row.Speech = append([]span{}, each(r.Speech, func(s audio.Span) span { return span{Start: int64(s.Start), End: int64(s.End)} })...)
+	row.DecodedSamples, row.ElapsedUS = r.Decoded, r.Elapsed.Microseconds()
+	return row
+}
+
+// raise adds the sound of a finished chunk to the progress. While more is being
+// cut, all is what the container promises, for each channel that is kept apart;
+// afterwards it is what was cut, since nobody works on the silence between. It never goes back, and reaches 1 only with
+// the text.
+func raise(ctx context.Context, tx bun.Tx, s pipeline.Step) error {
+	_, err := tx.NewRaw(`
+		UPDATE transcriptions AS t SET
+			done_samples = n.done,
+			progress = greatest(t.progress, least(0.99, coalesce(n.done::float8 / nullif(n.total, 0), 0))),
+			updated_at = clock_timestamp()
+		FROM (
+			SELECT t.id, t.done_samples + c.end_sample - c.start_sample AS done,
+				CASE WHEN t.status <> 'preparing' THEN t.cut_samples WHEN c.channel > 0 THEN 2 * t.duration_samples ELSE t.duration_samples END AS total
+			FROM transcriptions AS t JOIN chunks AS c ON c.transcription_id = t.id AND c.run = t.run
+			WHERE t.id = ? AND c.index = ?
+		) AS n WHERE t.id = n.id`, s.Ref.ID, s.Index).Exec(ctx)
+	return err
+}

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+)
+
+// fleet is what the living workers can do together. A lane's slots are those of the
+// workers that serve it.
+const fleet = `
+living AS MATERIALIZED (
+	SELECT kind = 'gpu' AS gpu, slots, models, spare FROM workers WHERE seen_at > now() - make_interval(secs => ?0)
+), fleet AS MATERIALIZED (
+	SELECT ARRAY(SELECT unnest(models) FROM living WHERE gpu) AS gpu,
+		ARRAY(SELECT unnest(models) FROM living WHERE NOT gpu) AS cpu,
+		ARRAY(SELECT unnest(spare) FROM living WHERE NOT gpu) AS spare,
+		(SELECT coalesce(sum(slots), 0) FROM living WHERE gpu) AS gpu_slots,
+		(SELECT coalesce(sum(slots), 0) FROM living WHERE NOT gpu) AS cpu_slots
+)`
+
+// belongs is true of a step s that may be in its lane. A GPU comes first: what it can
+// decode is its own, until that has failed too often there and a CPU can do it.
+// Everything else is for the CPUs, and they take their share of the GPU's backlog
+// where the model is small enough for that.
+const belongs = `CASE s.lane
+	WHEN 'gpu' THEN s.model = ANY(f.gpu) AND NOT (s.worn AND s.model = ANY(f.cpu))
+	WHEN 'cpu' THEN s.model <> ALL(f.gpu) OR (s.worn AND s.model = ANY(f.cpu)) OR s.model = ANY(f.spare)
+	ELSE s.kind <> 'transcribe' END`
+
+// recall makes steps wait again whose lane is no longer theirs: a GPU has come or gone.
+const recall = `WITH ` + fleet + `
+UPDATE steps AS s SET state = 'waiting' FROM fleet AS f WHERE s.state = 'dispatched' AND NOT ` + belongs
+
+// pickLane locks as many waiting steps of a lane as there is room for in its queue,
+// and returns them in order. An owner's share is the cost of what they have in
+// flight there plus that of their own steps ahead; the smallest share goes first, and
+// among equals whoever was served longest ago. So owners take turns by the audio
+// they get, however many recordings one of them has sent.
+//
+// The owners and models are found by skipping through the index, of each only as many
+// steps are looked at as there is room, and what was picked is looked up one by one:
+// the backlog may be a hundred thousand steps, and this runs after every chunk.
+const pickLane = `
+WITH RECURSIVE ` + fleet + `, room AS (
+	SELECT greatest(CASE
+			WHEN ?3 = 'gpu' THEN 2 * f.gpu_slots
+			WHEN ?1 > 0 THEN ?1
+			ELSE greatest(?4, 2 * f.cpu_slots + CASE ?3 WHEN '' THEN 2 * f.gpu_slots ELSE 0 END) END
+		- (SELECT count(*) FROM steps WHERE kind = ?2 AND lane = ?3 AND state = 'dispatched'), 0) AS n
+	FROM fleet AS f
+), groups AS (
+	(SELECT kind, ?3 AS lane, owner_id, model, worn FROM steps
+		WHERE kind = ?2 AND state = 'waiting' AND (SELECT n FROM room) > 0
+		ORDER BY owner_id, model, worn LIMIT 1)
+	UNION ALL
+	SELECT n.* FROM groups AS g CROSS JOIN LATERAL (
+		SELECT kind, ?3 AS lane, owner_id, model, worn FROM steps
+		WHERE kind = ?2 AND state = 'waiting' AND (owner_id, model, worn) > (g.owner_id, g.model, g.worn)
+		ORDER BY owner_id, model, worn LIMIT 1
+	) AS n
+), waiting AS MATERIALIZED (
+	SELECT s.owner_id, s.model, s.worn FROM groups AS s CROSS JOIN fleet AS f WHERE ` + belongs + `
+), served AS MATERIALIZED (
+	SELECT o.owner_id,
+		(SELECT coalesce(sum(cost), 0) FROM steps WHERE kind = ?2 AND lane = ?3 AND owner_id = o.owner_id AND state IN ('dispatched', 'running')) AS cost,
+		(SELECT max(dispatched_at) FROM steps WHERE kind = ?2 AND lane = ?3 AND owner_id = o.owner_id) AS at
+	FROM (SELECT DISTINCT owner_id FROM waiting) AS o
+), ready AS (
+	SELECT w.transcription_id, w.run, w.index, o.at,
+		o.cost + sum(w.cost) OVER (PARTITION BY o.owner_id ORDER BY w.transcription_id, w.run, w.index) - w.cost AS share
+	FROM waiting AS g JOIN served AS o ON o.owner_id = g.owner_id
+	CROSS JOIN LATERAL (
+		SELECT transcription_id, run, index, cost FROM steps
+		WHERE kind = ?2 AND state = 'waiting' AND owner_id = g.owner_id AND model = g.model AND worn = g.worn AND next_at <= now()
+		ORDER BY transcription_id, run, index LIMIT (SELECT n FROM room)
+	) AS w
+), picked AS (
+	SELECT * FROM ready ORDER BY share, at NULLS FIRST, transcription_id, run, index LIMIT (SELECT n FROM room)
+)
+SELECT s.transcription_id, s.run, s.kind, s.index, ?3 AS lane, s.gen + 1 AS gen
+FROM picked AS p
+CROSS JOIN LATERAL (
+	SELECT * FROM steps
+	WHERE transcription_id = p.transcription_id AND run = p.run AND kind = ?2 AND index = p.index AND state = 'waiting'
+	LIMIT 1 FOR UPDATE SKIP LOCKED
+) AS s
+ORDER BY p.share, p.at NULLS FIRST, p.transcription_id, p.run, p.index`
+
+// Dispatch marks waiting steps as being in the queue and returns them with a new
+// generation, in the order in which they should be queued. In each lane it keeps at
+// most window steps in the queue, or twice the slots of the living workers that serve
+// it; the lane of the GPUs always has that. It takes owners in turn. Callers queue up,
+// so that no two of them fill the same room.
+func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, err error) {
+	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		found = nil
+		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?, ?)", lockClass, lockDispatch); err != nil {
+			return err
+		}
+		if _, err := tx.NewRaw(recall, alive.Seconds()).Exec(ctx); err != nil {
+			return err
+		}
+		for _, kind := range pipeline.Kinds {
+			for _, lane := range kind.Lanes() {
+				picked, err := dispatchLane(ctx, tx, window, kind, lane)
+				if err != nil {
+					return err
+				}
+				found = append(found, picked...)
+			}
+		}
+		return nil
+	})
+	return found, wrap(err, "dispatch")
+}
+
+func dispatchLane(ctx context.Context, tx bun.Tx, window int, k pipeline.Kind, l pipeline.Lane) ([]pipeline.Step, error) {
+	var rows []stepRow
+	err := tx.NewRaw(pickLane, alive.Seconds(), window, k, l, pipeline.LeastWindow).Scan(ctx, &rows)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	_, err = tx.NewUpdate().With("p", tx.NewValues(&rows).Column("transcription_id", "run", "kind", "index", "lane", "gen")).
+		Model((*stepRow)(nil)).TableExpr("p").
+		Set("state = ?", dispatched).Set("lane = p.lane").Set("gen = p.gen").Set("dispatched_at = clock_timestamp()").
+		Where("s.transcription_id = p.transcription_id").Where("s.run = p.run").Where("s.kind = p.kind").Where("s.index = p.index").Exec(ctx)
+	return steps(rows), err
+}

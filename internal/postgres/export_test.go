@@ -1,0 +1,53 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/migrate"
+
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// Before is the table of transitions.
+var Before = before
+
+// The keys of advisory locks.
+const (
+	LockClass    = lockClass
+	LockDispatch = lockDispatch
+	LockLead     = lockLead
+)
+
+// SQL returns the handle itself, for tests that move clocks and break rules.
+func (db *DB) SQL() *bun.DB { return db.bun }
+
+// Rollback undoes the last migration.
+func (db *DB) Rollback(ctx context.Context) error {
+	return db.alone(ctx, func(m *migrate.Migrator) error {
+		_, err := m.Rollback(ctx)
+		return err
+	})
+}
+
+// Move changes a status without the guard of a lease.
+func (db *DB) Move(ctx context.Context, ref transcription.Ref, to transcription.Status) error {
+	return db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error { return move(ctx, tx, ref, to) })
+}
+
+// Wrap is wrap.
+var Wrap = wrap
+
+// Measure lets the next estimate be made with the speed of that moment.
+func (db *DB) Measure() { db.measured = measurement{} }
+
+// HoldMeasuring makes everybody wait who needs the speed.
+func (db *DB) HoldMeasuring() (release func()) {
+	db.measuring <- struct{}{}
+	return func() { <-db.measuring }
+}
+
+// InTx runs fn in a transaction.
+func (db *DB) InTx(ctx context.Context, fn func() error) error {
+	return db.inTx(ctx, func(context.Context, bun.Tx) error { return fn() })
+}

@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// straggler is how long a worker whose run is over may go on before it notices:
+// objects it still writes are swept a second time after that. One that reaches the
+// store notices when it renews its lease, one that does not gives up when the lease
+// may be over, after TS_LEASE; that is 5 min at most, and a write may be on its way.
+const straggler = 6 * time.Minute
+
+// uploadTime is how long an upload may take until its objects are swept.
+const uploadTime = 24 * time.Hour
+
+// Rescue makes at most limit steps with an expired lease wait again and returns
+// them; those out of attempts are returned as exhausted instead, and will be again
+// until their run is failed.
+func (db *DB) Rescue(ctx context.Context, limit int) (rescued, exhausted []pipeline.Step, err error) {
+	var rows []stepRow
+	err = db.bun.NewRaw(`
+		UPDATE steps AS s SET state = 'waiting', next_at = now(), lease_token = NULL, lease_until = NULL
+		FROM (
+			SELECT transcription_id, run, kind, index FROM steps
+			WHERE state = 'running' AND lease_until < now() AND attempts < max_attempts
+			ORDER BY lease_until LIMIT ? FOR UPDATE SKIP LOCKED
+		) AS x
+		WHERE s.transcription_id = x.transcription_id AND s.run = x.run AND s.kind = x.kind AND s.index = x.index
+		RETURNING `+stepColumns, limit).Scan(ctx, &rows)
+	if err != nil {
+		return nil, nil, wrap(err, "rescue steps")
+	}
+	rescued, rows = steps(rows), nil
+	err = db.bun.NewRaw("SELECT "+stepColumns+` FROM steps AS s
+		WHERE s.state = 'running' AND s.lease_until < now() AND s.attempts >= s.max_attempts
+		ORDER BY s.lease_until, s.transcription_id, s.index LIMIT ?`, limit).Scan(ctx, &rows)
+	return rescued, steps(rows), wrap(err, "find exhausted steps")
+}
+
+// Stale returns at most limit steps that have been in the queue for longer than age
+// without being claimed, oldest first.
+func (db *DB) Stale(ctx context.Context, age time.Duration, limit int) ([]pipeline.Step, error) {
+	var rows []stepRow
+	err := db.bun.NewRaw("SELECT "+stepColumns+` FROM steps AS s
+		WHERE s.state = 'dispatched' AND s.dispatched_at < now() - make_interval(secs => ?)
+		ORDER BY s.dispatched_at, s.transcription_id, s.index LIMIT ?`, age.Seconds(), limit).Scan(ctx, &rows)
+	return steps(rows), wrap(err, "find stale steps")
+}
+
+// UndispatchAll puts every step that is in the queue back and returns how many.
+func (db *DB) UndispatchAll(ctx context.Context) (int, error) {
+	n, err := affected(db.bun.NewUpdate().Model((*stepRow)(nil)).Set("state = ?", waiting).Where("s.state = ?", dispatched).Exec(ctx))
+	return n, wrap(err, "undispatch everything")
+}
+
+// Unadvanced returns at most limit runs that have all chunks done but no merge
+// step, those that have waited longest first.
+func (db *DB) Unadvanced(ctx context.Context, limit int) ([]transcription.Ref, error) {
+	var rows []struct {
+		ID  uuid.UUID
+		Run int
+	}
+	err := db.bun.NewRaw(`SELECT t.id, t.run FROM transcriptions AS t
+		WHERE t.status = 'transcribing' AND NOT EXISTS (`+unfinished+`)
+		ORDER BY t.updated_at, t.id LIMIT ?`, limit).Scan(ctx, &rows)
+	refs := make([]transcription.Ref, len(rows))
+	for i, r := range rows {
+		refs[i] = transcription.Ref{ID: r.ID, Run: r.Run}
+	}
+	return refs, wrap(err, "find runs that have not advanced")
+}
+
+// Epoch returns the last epoch of the queue that SetEpoch recorded, empty when
+// there was none.
+func (db *DB) Epoch(ctx context.Context) (epoch string, err error) {
+	err = db.bun.NewRaw("SELECT epoch FROM queue_epoch").Scan(ctx, &epoch)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return epoch, wrap(err, "read the queue's epoch")
+}
+
+// SetEpoch records the epoch of the queue.
+func (db *DB) SetEpoch(ctx context.Context, epoch string) error {
+	_, err := db.bun.NewRaw("INSERT INTO queue_epoch (epoch) VALUES (?) ON CONFLICT (single) DO UPDATE SET epoch = excluded.epoch", epoch).Exec(ctx)
+	return wrap(err, "record the queue's epoch")
+}
+
+// discard records that nobody needs the objects below prefix any more.
+func discard(ctx context.Context, tx bun.Tx, prefix string) error {
+	_, err := tx.NewRaw(`INSERT INTO garbage (prefix) VALUES (?)
+		ON CONFLICT (prefix) DO UPDATE SET recorded_at = now(), due_at = now()`, prefix).Exec(ctx)
+	return err
+}
+
+// BeginUpload records that the objects of a transcription are to be swept in a day,
+// unless CreateTranscription or ForgetUpload comes before. Conflict: there is an
+// upload of that id.
+func (db *DB) BeginUpload(ctx context.Context, owner, id uuid.UUID) error {
+	_, err := db.bun.NewRaw("INSERT INTO garbage (prefix, due_at) VALUES (?, now() + make_interval(secs => ?))",
+		transcription.Prefix(owner, id), uploadTime.Seconds()).Exec(ctx)
+	return wrap(err, "begin the upload %s", id)
+}
+
+// ForgetUpload takes BeginUpload back once no object is left.
+func (db *DB) ForgetUpload(ctx context.Context, owner, id uuid.UUID) error {
+	return wrap(spare(ctx, db.bun, transcription.Prefix(owner, id)), "forget the upload %s", id)
+}
+
+// spare records that the objects below prefix are no garbage.
+func spare(ctx context.Context, db bun.IDB, prefix string) error {
+	_, err := db.NewRaw("DELETE FROM garbage WHERE prefix = ?", prefix).Exec(ctx)
+	return err
+}
+
+// Garbage returns at most limit prefixes of objects nobody needs any more: those of
+// deleted transcriptions and the chunks of runs that are over, and those of uploads
+// that broke off with their process. A prefix comes twice, at once and again after
+// every worker must have noticed that the run is over; that of an upload comes once.
+func (db *DB) Garbage(ctx context.Context, limit int) (prefixes []string, err error) {
+	err = db.bun.NewRaw("SELECT prefix FROM garbage WHERE due_at <= now() ORDER BY due_at, prefix LIMIT ?", limit).Scan(ctx, &prefixes)
+	return prefixes, wrap(err, "find garbage")
+}
+
+// Collected forgets prefixes whose objects are gone, once they have been swept for
+// the second time.
+func (db *DB) Collected(ctx context.Context, prefixes []string) error {
+	if len(prefixes) == 0 {
+		return nil
+	}
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewRaw("DELETE FROM garbage WHERE prefix IN (?) AND due_at > recorded_at AND due_at <= now()", bun.List(prefixes)).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.NewRaw("UPDATE garbage SET due_at = recorded_at + make_interval(secs => ?) WHERE prefix IN (?)",
+			straggler.Seconds(), bun.List(prefixes)).Exec(ctx)
+		return err
+	})
+	return wrap(err, "forget garbage")
+}

@@ -1,0 +1,137 @@
+// Package postgres keeps records in PostgreSQL: users, transcriptions, and who
+// works on which step of them.
+//
+// Every time that matters to more than one process comes from the database's own
+// clock. Where a method locks rows, it locks the transcription first and its steps
+// second, so that two methods cannot wait for each other.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// minVersion is the oldest server that is supported, as server_version_num.
+const minVersion = 140000
+
+// minConns is the smallest pool that cannot wait for itself: one connection holds
+// an advisory lock, another does the work, a third serves everybody else.
+const minConns = 3
+
+// DB is the database. It is safe for concurrent use.
+type DB struct {
+	bun  *bun.DB
+	addr string // for messages; without secrets
+
+	measuring chan struct{} // held by who reads or writes measured
+	measured  measurement
+}
+
+var (
+	_ auth.Store          = (*DB)(nil)
+	_ transcription.Store = (*DB)(nil)
+	_ pipeline.Store      = (*DB)(nil)
+)
+
+// Options are the settings of the pool. The zero value of a field means its
+// default.
+type Options struct {
+	URL            string        // postgres://user:password@host:port/database?sslmode=…
+	Name           string        // of this process, shown in pg_stat_activity
+	MaxConns       int           // default 10, at least 3
+	ConnectTimeout time.Duration // of one connection, default 5 s
+	IdleTimeout    time.Duration // after which an unused connection is closed, default 5 min
+	Lifetime       time.Duration // after which any connection is replaced, default 1 h
+}
+
+// Open returns the database at o.URL. It does not connect yet, so it fails only
+// when the URL is not understood (Invalid); call Check to learn whether the server
+// answers.
+func Open(o Options) (*DB, error) {
+	cfg, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "The database URL is not understood. Write postgres://user:password@host:port/database.")
+	}
+	cfg.ConnectTimeout = or(o.ConnectTimeout, 5*time.Second)
+	cfg.RuntimeParams["timezone"] = "UTC"
+	cfg.RuntimeParams["application_name"] = or(o.Name, "turboscribe")
+	pool := stdlib.OpenDB(*cfg)
+	conns := max(or(o.MaxConns, 10), minConns)
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	pool.SetConnMaxIdleTime(or(o.IdleTimeout, 5*time.Minute))
+	pool.SetConnMaxLifetime(or(o.Lifetime, time.Hour))
+	addr := fmt.Sprintf("%s:%d/%s as %s", cfg.Host, cfg.Port, cfg.Database, cfg.User)
+	return &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, measuring: make(chan struct{}, 1)}, nil
+}
+
+func or[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+// Close closes all connections. It waits for queries that have begun.
+func (db *DB) Close() error {
+	return wrap(db.bun.Close(), "close the database")
+}
+
+// Check returns nil when the server answers and is new enough. Unavailable: it
+// does not answer. Unsupported: it is too old.
+func (db *DB) Check(ctx context.Context) error {
+	var number int
+	var name string
+	err := db.bun.NewRaw("SELECT current_setting('server_version_num')::int, current_setting('server_version')").Scan(ctx, &number, &name)
+	if err != nil {
+		return wrap(err, "connect to PostgreSQL at %s", db.addr)
+	}
+	if number < minVersion {
+		return fault.New(fault.Unsupported, "PostgreSQL at %s is version %s; version 14 or later is needed.", db.addr, name)
+	}
+	return nil
+}
+
+// maxTries bounds how often a transaction is begun again that the server ended to
+// resolve a deadlock or a serialization conflict.
+const maxTries = 5
+
+// inTx runs fn in a transaction. Fn may run several times.
+func (db *DB) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	var err error
+	for range maxTries {
+		if err = db.bun.RunInTx(ctx, &sql.TxOptions{}, fn); !transient(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// inSnapshot runs fn, which only reads, in a transaction: all it reads is of one
+// moment. Between two statements of their own a transcription may be completed, and
+// its chunks be empty.
+func (db *DB) inSnapshot(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return db.bun.RunInTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+}
+
+// affected returns how many rows a statement has changed.
+func affected(res sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}

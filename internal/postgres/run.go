@@ -1,0 +1,211 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// Run returns the run of ref without its text. Conflict: it is over, or another
+// has begun. NotFound: it was deleted.
+func (db *DB) Run(ctx context.Context, ref transcription.Ref) (*transcription.Transcription, error) {
+	row := new(transcriptionRow)
+	err := db.bun.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", ref.ID).Scan(ctx)
+	if err != nil {
+		return nil, wrap(none(err, "The transcription was deleted."), "read run %s", ref)
+	}
+	if err := current(ref, row.Run, row.Status); err != nil {
+		return nil, wrap(err, "read run %s", ref)
+	}
+	return row.domain(), nil
+}
+
+// SaveSource records what is known of the recording; the status becomes preparing.
+// It may be called again as more is known: what s leaves empty stays as it was.
+// Conflict: the lease is lost or the run is over.
+func (db *DB) SaveSource(ctx context.Context, l pipeline.Lease, s pipeline.Source) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return saveSource(ctx, tx, l, s)
+	})
+	return wrap(err, "save the source of %s", l.Step.Ref)
+}
+
+func saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pipeline.Source) error {
+	if _, err := lockRun(ctx, tx, l.Step.Ref); err != nil {
+		return err
+	}
+	if err := hold(ctx, tx, l, pipeline.Prepare); err != nil {
+		return err
+	}
+	return move(ctx, tx, l.Step.Ref, transcription.Preparing, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		if s.Duration > 0 {
+			q = q.Set("duration_samples = ?", s.Duration)
+		}
+		if s.Missing > 0 {
+			q = q.Set("missing_samples = ?", s.Missing)
+		}
+		if s.Model != "" {
+			q = q.Set("model = ?", s.Model)
+		}
+		if s.Language != "" {
+			q = q.Set("language = ?", s.Language).Set("language_confidence = ?", unit(s.LanguageConfidence))
+		}
+		return q
+	})
+}
+
+// FinishPrepare records that there are no more chunks and the true length; the
+// status becomes transcribing. Advance does the rest, also when there is no chunk
+// at all. Conflict: the lease is lost or the run is over.
+func (db *DB) FinishPrepare(ctx context.Context, l pipeline.Lease, s pipeline.Source) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := saveSource(ctx, tx, l, s); err != nil {
+			return err
+		}
+		if err := finish(ctx, tx, l); err != nil {
+			return err
+		}
+		return move(ctx, tx, l.Step.Ref, transcription.Transcribing)
+	})
+	return wrap(err, "finish preparing %s", l.Step.Ref)
+}
+
+// unfinished selects the chunks of a run t that are not done.
+const unfinished = `SELECT FROM steps AS s WHERE s.transcription_id = t.id AND s.run = t.run AND s.kind = 'transcribe' AND s.state <> 'done'`
+
+// Advance makes steps that have become ready: Merge once all chunks are done. It is
+// idempotent, and no error when the run is over or deleted.
+func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		p, err := lockRun(ctx, tx, ref)
+		if err != nil || p.Status != transcription.Transcribing {
+			return settled(err)
+		}
+		var left bool
+		err = tx.NewRaw("SELECT EXISTS ("+unfinished+") FROM transcriptions AS t WHERE t.id = ?", ref.ID).Scan(ctx, &left)
+		if err != nil || left {
+			return err
+		}
+		if err := move(ctx, tx, ref, transcription.Merging); err != nil {
+			return err
+		}
+		return addStep(ctx, tx, newStepRow(ref, p.OwnerID, pipeline.Merge, 0, 1))
+	})
+	return wrap(err, "advance %s", ref)
+}
+
+// Complete records the transcript; the status becomes completed. What the chunks
+// said is in it now and is forgotten, with their objects. Conflict: the lease is
+// lost or the run is over.
+func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcript) error {
+	ref := l.Step.Ref
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		p, err := lockRun(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		if err := hold(ctx, tx, l, pipeline.Merge); err != nil {
+			return err
+		}
+		if err := finish(ctx, tx, l); err != nil {
+			return err
+		}
+		if err := replaceSegments(ctx, tx, ref.ID, t.Segments); err != nil {
+			return err
+		}
+		_, err = tx.NewRaw("UPDATE chunks SET segments = NULL, speech = NULL WHERE transcription_id = ?", ref.ID).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if err := discard(ctx, tx, chunkPrefix(p, ref)); err != nil {
+			return err
+		}
+		return move(ctx, tx, ref, transcription.Completed, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			row := &transcriptionRow{Warnings: newWarnings(t.Warnings), Coverage: newCoverage(t.Coverage)}
+			return q.Set("completed_at = statement_timestamp()").Set("progress = 1").Set("text = ?", clean(t.Text)).
+				Set("warnings = ?", row.Warnings).Set("coverage = ?", row.Coverage)
+		})
+	})
+	return wrap(err, "complete %s", ref)
+}
+
+// hopeless are the failures that are the recording's own: another run would end the
+// same way, so nobody needs the recording any more.
+var hopeless = []string{"unreadable_media", "no_audio", "too_long", "unsupported_media", "empty_file"}
+
+// Fail ends the run of the lease's step, whatever its kind. Conflict: the lease is
+// lost or the run is over.
+func (db *DB) Fail(ctx context.Context, l pipeline.Lease, f transcription.Failure) error {
+	ref := l.Step.Ref
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		p, err := lockRun(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		if err := hold(ctx, tx, l, l.Step.Kind); err != nil {
+			return err
+		}
+		return fail(ctx, tx, p, ref, f)
+	})
+	return wrap(err, "fail %s", ref)
+}
+
+// GiveUp ends the run of a step that Rescue called exhausted. It looks again, since
+// the worker may have come back: when the step has moved on, its lease was renewed
+// or the run is over, nothing happens and that is no error.
+func (db *DB) GiveUp(ctx context.Context, s pipeline.Step, f transcription.Failure) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		p, err := lockRun(ctx, tx, s.Ref)
+		if err != nil {
+			return settled(err)
+		}
+		err = holdExhausted(ctx, tx, s)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return fail(ctx, tx, p, s.Ref, f)
+	})
+	return wrap(err, "give up %s", s)
+}
+
+// fail ends a locked run.
+func fail(ctx context.Context, tx bun.Tx, p parent, ref transcription.Ref, f transcription.Failure) error {
+	err := move(ctx, tx, ref, transcription.Failed, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Set("failure_code = ?", or(f.Code, string(fault.Internal))).Set("failure_message = ?", clean(f.Message))
+	})
+	if err != nil {
+		return err
+	}
+	if err := stop(ctx, tx, ref); err != nil {
+		return err
+	}
+	if slices.Contains(hopeless, f.Code) {
+		return discard(ctx, tx, transcription.Prefix(p.OwnerID, ref.ID))
+	}
+	return discard(ctx, tx, chunkPrefix(p, ref))
+}
+
+// stop ends all steps of a run that are not done.
+func stop(ctx context.Context, tx bun.Tx, ref transcription.Ref) error {
+	_, err := unlease(tx.NewUpdate().Model((*stepRow)(nil))).
+		Set("state = CASE WHEN s.attempts >= s.max_attempts THEN ? ELSE ? END", failed, canceled).
+		Where("s.transcription_id = ?", ref.ID).Where("s.run = ?", ref.Run).
+		Where("s.state IN (?)", bun.List([]string{waiting, dispatched, running})).Exec(ctx)
+	return err
+}
+
+// chunkPrefix returns the prefix of the objects that prepare makes for a run.
+func chunkPrefix(p parent, ref transcription.Ref) string {
+	return fmt.Sprintf("%schunks/%d/", transcription.Prefix(p.OwnerID, ref.ID), ref.Run)
+}

@@ -1,0 +1,238 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/turboscribe/turboscribe/internal/audio"
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+type fileRow struct {
+	bun.BaseModel `bun:"table:files,alias:f"`
+
+	ID          uuid.UUID `bun:",pk"`
+	OwnerID     uuid.UUID
+	Name        string
+	ContentType string
+	Size        int64
+	SHA256      string `bun:"sha256"`
+	Key         string
+	CreatedAt   time.Time `bun:",nullzero,default:now()"`
+}
+
+func newFileRow(f *transcription.File) *fileRow {
+	return &fileRow{
+		ID: f.ID, OwnerID: f.OwnerID, Name: clean(f.Name), ContentType: clean(f.ContentType),
+		Size: f.Size, SHA256: f.SHA256, Key: f.Key,
+	}
+}
+
+func (r *fileRow) domain() transcription.File {
+	return transcription.File{
+		ID: r.ID, OwnerID: r.OwnerID, Name: r.Name, ContentType: r.ContentType,
+		Size: r.Size, SHA256: r.SHA256, Key: r.Key, CreatedAt: r.CreatedAt.UTC(),
+	}
+}
+
+type transcriptionRow struct {
+	bun.BaseModel `bun:"table:transcriptions,alias:t"`
+
+	ID      uuid.UUID `bun:",pk"`
+	OwnerID uuid.UUID
+	FileID  uuid.UUID
+	File    *fileRow `bun:"rel:belongs-to,join:file_id=id"`
+	Run     int
+	Status  transcription.Status
+
+	AskedModel    string
+	AskedLanguage string
+	Prompt        string
+	Translate     bool
+	Split         bool
+
+	Model              string
+	Language           string
+	LanguageConfidence float64
+	DurationSamples    audio.Samples
+	MissingSamples     audio.Samples
+	Progress           float64
+
+	Text           string
+	Warnings       warningList `bun:"type:jsonb,nullzero,default:'[]'"`
+	Coverage       *coverage   `bun:"type:jsonb"`
+	FailureCode    string
+	FailureMessage string
+	Revision       int
+
+	CreatedAt   time.Time `bun:",nullzero,default:now()"`
+	UpdatedAt   time.Time `bun:",nullzero,default:now()"`
+	CompletedAt time.Time `bun:",nullzero"`
+}
+
+func newTranscriptionRow(t *transcription.Transcription) *transcriptionRow {
+	return &transcriptionRow{
+		ID: t.ID, OwnerID: t.OwnerID, FileID: t.File.ID, Run: t.Run, Status: transcription.Queued,
+		AskedModel: t.Options.Model, AskedLanguage: t.Options.Language, Prompt: clean(t.Options.Prompt), Translate: t.Options.Translate, Split: t.Options.Split,
+	}
+}
+
+func (r *transcriptionRow) domain() *transcription.Transcription {
+	t := &transcription.Transcription{
+		ID: r.ID, OwnerID: r.OwnerID, File: r.File.domain(), Run: r.Run, Status: r.Status,
+		Options: transcription.Options{Model: r.AskedModel, Language: r.AskedLanguage, Prompt: r.Prompt, Translate: r.Translate, Split: r.Split},
+		Model:   r.Model, Language: r.Language, LanguageConfidence: r.LanguageConfidence,
+		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Progress: r.Progress,
+		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Revision: r.Revision,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
+	}
+	if r.Status == transcription.Failed {
+		t.Failure = &transcription.Failure{Code: r.FailureCode, Message: r.FailureMessage}
+	}
+	return t
+}
+
+// listed are the columns of a list: everything but the text.
+var listed = []string{
+	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split",
+	"model", "language", "language_confidence", "duration_samples", "missing_samples", "progress", "warnings", "coverage",
+	"failure_code", "failure_message", "revision", "created_at", "updated_at", "completed_at",
+}
+
+// CreateTranscription inserts the file and the transcription, queued, with its
+// prepare step, in one transaction, which also takes BeginUpload back. It sets the
+// status and the times of t, which are the database's. Conflict: there is one of
+// that id.
+func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcription) error {
+	file, row := newFileRow(&t.File), newTranscriptionRow(t)
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := tx.NewInsert().Model(file).Returning("created_at").Scan(ctx); err != nil {
+			return err
+		}
+		if err := tx.NewInsert().Model(row).Returning("created_at, updated_at").Scan(ctx); err != nil {
+			return err
+		}
+		step := newStepRow(t.Ref(), t.OwnerID, pipeline.Prepare, 0, 1)
+		step.Model = t.Options.Model
+		if err := addStep(ctx, tx, step); err != nil {
+			return err
+		}
+		return spare(ctx, tx, transcription.Prefix(t.OwnerID, t.ID))
+	})
+	if err != nil {
+		return wrap(err, "create transcription %s", t.ID)
+	}
+	t.Status, t.CreatedAt, t.UpdatedAt = row.Status, row.CreatedAt.UTC(), row.UpdatedAt.UTC()
+	t.File.CreatedAt = file.CreatedAt.UTC()
+	return nil
+}
+
+// Head returns one without its text and segments and, while it is on its way, with
+// what can be said about the rest. NotFound: there is none of that id, or it belongs
+// to somebody else.
+func (db *DB) Head(ctx context.Context, owner, id uuid.UUID) (*transcription.Transcription, error) {
+	row := new(transcriptionRow)
+	err := db.bun.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", id).Where("t.owner_id = ?", owner).Scan(ctx)
+	if err != nil {
+		return nil, wrap(none(err, "There is no transcription %s.", id), "read the head of transcription %s", id)
+	}
+	t := row.domain()
+	t.Partial = t.Status.Partial()
+	return t, wrap(db.foresee(ctx, t), "foresee transcription %s", id)
+}
+
+// Transcription returns one with its text and segments and, while it is on its
+// way, with those of the chunks done so far and what can be said about the rest.
+// NotFound: there is none of that id, or it belongs to somebody else.
+func (db *DB) Transcription(ctx context.Context, owner, id uuid.UUID) (t *transcription.Transcription, err error) {
+	err = db.inSnapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		row := new(transcriptionRow)
+		err := tx.NewSelect().Model(row).Relation("File").Where("t.id = ?", id).Where("t.owner_id = ?", owner).Scan(ctx)
+		if err != nil {
+			return none(err, "There is no transcription %s.", id)
+		}
+		t = row.domain()
+		if t.Status.Final() {
+			t.Segments, err = segments(ctx, tx, id)
+			return err
+		}
+		return soFar(ctx, tx, t)
+	})
+	if err == nil {
+		err = db.foresee(ctx, t)
+	}
+	return t, wrap(err, "read transcription %s", id)
+}
+
+// Transcriptions returns a page, newest first, without text and segments.
+func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcription.Filter) ([]transcription.Transcription, error) {
+	var rows []transcriptionRow
+	q := db.bun.NewSelect().Model(&rows).Column(listed...).Relation("File").Where("t.owner_id = ?", owner).
+		Order("t.created_at DESC", "t.id DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))
+	if f.Status != "" {
+		q = q.Where("t.status = ?", f.Status)
+	}
+	if f.After != (transcription.Cursor{}) {
+		q = q.Where("(t.created_at, t.id) < (?, ?)", f.After.CreatedAt, f.After.ID)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, wrap(err, "list transcriptions")
+	}
+	page := make([]transcription.Transcription, len(rows))
+	for i := range rows {
+		page[i] = *rows[i].domain()
+	}
+	return page, nil
+}
+
+// CancelTranscription ends the run, in the status canceled, with all its steps, and
+// leaves its chunks to be collected; the recording stays. Whoever works on it has
+// every later write refused. One that is canceled already stays as it is. NotFound:
+// there is none of that id, or it belongs to somebody else. Conflict already_ended:
+// it has completed or failed.
+func (db *DB) CancelTranscription(ctx context.Context, owner, id uuid.UUID) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		p, ref := parent{OwnerID: owner}, transcription.Ref{ID: id}
+		err := tx.NewRaw("SELECT run, status FROM transcriptions WHERE id = ? AND owner_id = ? FOR UPDATE", id, owner).
+			Scan(ctx, &ref.Run, &p.Status)
+		if err != nil {
+			return none(err, "There is no transcription %s.", id)
+		}
+		if p.Status == transcription.Canceled {
+			return nil
+		}
+		if p.Status.Final() {
+			return transcription.AlreadyEnded(p.Status)
+		}
+		if err := move(ctx, tx, ref, transcription.Canceled); err != nil {
+			return err
+		}
+		if err := stop(ctx, tx, ref); err != nil {
+			return err
+		}
+		return discard(ctx, tx, chunkPrefix(p, ref))
+	})
+	return wrap(err, "cancel transcription %s", id)
+}
+
+// DeleteTranscription removes the rows at once, whatever the status, and leaves
+// the objects to be collected. Whoever works on it has every later write refused.
+// NotFound: there is none of that id, or it belongs to somebody else.
+func (db *DB) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var file uuid.UUID
+		err := tx.NewRaw("DELETE FROM transcriptions WHERE id = ? AND owner_id = ? RETURNING file_id", id, owner).Scan(ctx, &file)
+		if err != nil {
+			return none(err, "There is no transcription %s.", id)
+		}
+		if _, err := tx.NewDelete().Model((*fileRow)(nil)).Where("id = ?", file).Exec(ctx); err != nil {
+			return err
+		}
+		return discard(ctx, tx, transcription.Prefix(owner, id))
+	})
+	return wrap(err, "delete transcription %s", id)
+}

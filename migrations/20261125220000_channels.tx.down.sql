@@ -1,0 +1,2 @@
+ALTER TABLE chunks DROP COLUMN channel;
+ALTER TABLE transcriptions DROP COLUMN split;
