@@ -1,0 +1,128 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+const (
+	maxResumes  = 5                // breaks in a row without resumeReset bytes between them
+	resumeReset = 8 << 20          // bytes
+	stall       = 30 * time.Second // without a sign of life, after which a connection counts as broken
+)
+
+// Open returns the content of an object and its size in bytes. The caller closes
+// it; ctx covers the reading too.
+//
+// A connection that breaks or stalls while reading is taken up again where it
+// was, a bounded number of times. A missing object is fault.NotFound, from Open
+// or, when it is deleted meanwhile, from Read; a storage that does not answer is
+// fault.Unavailable.
+func (s *Store) Open(ctx context.Context, key string) (io.ReadCloser, int64, error) {
+	o := &object{ctx: ctx, store: s, key: key, size: -1}
+	if err := o.connect(ctx); err != nil {
+		return nil, 0, err
+	}
+	return o, o.size, nil
+}
+
+// object reads one object over as many connections as it takes.
+type object struct {
+	ctx   context.Context //nolint:containedctx // io.Reader has no other way to be told
+	store *Store
+	key   string
+	etag  *string
+	size  int64
+	off   int64
+
+	body    io.ReadCloser
+	watch   *time.Timer // ends the connection when it stalls
+	cancel  context.CancelFunc
+	breaks  int
+	brokeAt int64
+}
+
+// Read implements io.Reader.
+func (o *object) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for o.off < o.size {
+		o.watch.Reset(o.store.stall)
+		n, err := o.body.Read(p)
+		o.watch.Stop()
+		if o.off += int64(n); n > 0 {
+			return n, nil // an error that came with data comes again
+		}
+		if err == nil {
+			return 0, nil
+		}
+		if err := o.resume(err); err != nil {
+			return 0, err
+		}
+	}
+	return 0, io.EOF
+}
+
+// Close ends the connection.
+func (o *object) Close() error {
+	o.watch.Stop()
+	o.cancel()
+	return o.body.Close()
+}
+
+// resume opens a connection for the rest, after one broke with cause.
+func (o *object) resume(cause error) error {
+	if errors.Is(cause, io.EOF) {
+		cause = io.ErrUnexpectedEOF
+	}
+	cause = fmt.Errorf("read %s at byte %d of %d: %w", o.key, o.off, o.size, cause)
+	if o.ctx.Err() != nil {
+		return cause
+	}
+	if o.off-o.brokeAt >= resumeReset {
+		o.breaks = 0
+	}
+	o.brokeAt = o.off
+	if o.breaks++; o.breaks > maxResumes {
+		return outage(cause)
+	}
+	broken := o.body
+	o.cancel()
+	if err := o.connect(o.ctx); err != nil {
+		return err
+	}
+	_ = broken.Close() // it has failed already, and said why
+	return nil
+}
+
+// connect asks for what is left. The object must still be the one that was
+// begun: a reader never mixes two.
+func (o *object) connect(parent context.Context) error {
+	ctx, cancel := context.WithCancel(parent)
+	watch := time.AfterFunc(o.store.stall, cancel)
+	in := &s3.GetObjectInput{Bucket: &o.store.bucket, Key: &o.key, IfMatch: o.etag}
+	if o.off > 0 {
+		in.Range = aws.String(fmt.Sprintf("bytes=%d-", o.off))
+	}
+	out, err := o.store.client.GetObject(ctx, in)
+	if err != nil && !watch.Stop() && parent.Err() == nil {
+		err = fmt.Errorf("%w within %s: %w", context.DeadlineExceeded, o.store.stall, err)
+	}
+	if err != nil {
+		cancel()
+		return fail(parent, err, "get %s", o.key)
+	}
+	watch.Stop()
+	if o.size < 0 {
+		o.size, o.etag = aws.ToInt64(out.ContentLength), out.ETag
+	}
+	o.body, o.watch, o.cancel = out.Body, watch, cancel
+	return nil
+}

@@ -1,0 +1,99 @@
+package kv
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/turboscribe/turboscribe/internal/kv/kvtest"
+)
+
+func TestHints(t *testing.T) {
+	t.Parallel()
+	url := kvtest.URL(t)
+	k, other := openKV(t, url), openKV(t, url)
+	ctx, cancel := context.WithCancel(t.Context())
+	a, b := k.Hints(ctx), other.Hints(t.Context())
+	wantHint(t, k, a, "hint-1")
+	wantHint(t, k, b, "hint-2")
+	cancel()
+	wantClosed(t, a)
+	wantHint(t, k, b, "hint-3")
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+	wantClosed(t, b)
+}
+
+// Nobody reads: the owner's end must still be possible.
+func TestHints_unread(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	k := openKV(t, s.url())
+	ctx, cancel := context.WithCancel(t.Context())
+	unread, read := k.Hints(ctx), k.Hints(t.Context())
+	wantHint(t, k, read, "x")
+	cancel()
+	wantClosed(t, unread)
+	if err := k.Close(); err != nil {
+		t.Error(err)
+	}
+	wantClosed(t, read)
+}
+
+// Workers live longer than their connections: a restarted Redis must be heard
+// again, and one that is not there yet as soon as it is.
+func TestHints_serverRestarts(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	k := openKV(t, s.url())
+	hints := k.Hints(t.Context())
+	wantHint(t, k, hints, "before")
+	s.kill(t)
+	late := k.Hints(t.Context())
+	s.start(t)
+	wantHint(t, k, hints, "after")
+	wantHint(t, k, late, "late")
+}
+
+// wantHint publishes until the id is heard: a subscription takes a moment, and
+// other tests publish too.
+func wantHint(t *testing.T, k *KV, hints <-chan string, id string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case got, ok := <-hints:
+			if !ok {
+				t.Fatal("the hints ended")
+			}
+			if got == id {
+				return
+			}
+		case <-tick.C:
+			if err := k.Publish(ctx, id); err != nil {
+				t.Log(err) // the server may be on its way up
+			}
+		case <-ctx.Done():
+			t.Fatalf("the hint %s was not heard", id)
+		}
+	}
+}
+
+func wantClosed(t *testing.T, hints <-chan string) {
+	t.Helper()
+	timeout := time.After(10 * time.Second)
+	for {
+		select {
+		case _, ok := <-hints:
+			if !ok {
+				return
+			}
+		case <-timeout:
+			t.Fatal("the hints did not end")
+		}
+	}
+}

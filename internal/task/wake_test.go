@@ -1,0 +1,96 @@
+package task
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/turboscribe/turboscribe/internal/kv/kvtest"
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+)
+
+// A short recording goes through three queues. While asynq polled each of them every
+// 150 ms, it waited longer for workers that had nothing to do than for all they did
+// besides decoding.
+func TestServer_isWoken(t *testing.T) {
+	t.Parallel()
+	url := kvtest.URL(t)
+	c := newClient(t, url)
+	got := make(chan pipeline.Step)
+	serve(t, url, func(_ context.Context, s pipeline.Step) error { got <- s; return nil }, everything)
+	begun := time.Now()
+	const rounds = 20
+	for i := range rounds {
+		if err := c.Enqueue(t.Context(), step(pipeline.Transcribe, i)); err != nil {
+			t.Fatal(err)
+		}
+		<-got
+	}
+	took := time.Since(begun)
+	t.Logf("%v a task", took/rounds)
+	if took > rounds*idleInterval/4 {
+		t.Errorf("%d tasks took %v, they were waited for", rounds, took)
+	}
+}
+
+// Tasks that asynq puts back by itself come without a hint, and one may get lost.
+func TestServer_missesHint(t *testing.T) {
+	t.Parallel()
+	url := kvtest.URL(t)
+	c := newClient(t, url)
+	got := make(chan pipeline.Step, 1)
+	serve(t, url, func(_ context.Context, s pipeline.Step) error { got <- s; return nil }, everything)
+	for i := range 3 {
+		want := step(pipeline.Merge, 0)
+		task, err := encode(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.client.EnqueueContext(t.Context(), task, asynq.Queue(queueName(want.Kind, want.Lane))); err != nil {
+			t.Fatal(err)
+		}
+		if s := <-got; s != want {
+			t.Errorf("%d: got %s, want %s", i, s, want)
+		}
+	}
+}
+
+// empty is a Redis without tasks.
+type empty struct {
+	redis.UniversalClient
+	asked chan struct{}
+}
+
+func (e empty) EvalSha(ctx context.Context, _ string, _ []string, _ ...any) *redis.Cmd {
+	e.asked <- struct{}{}
+	cmd := redis.NewCmd(ctx)
+	cmd.SetErr(redis.Nil)
+	return cmd
+}
+
+func TestPatient(t *testing.T) {
+	t.Parallel()
+	e := empty{asked: make(chan struct{}, 10)}
+	wake, stop := make(chan struct{}, 1), make(chan struct{})
+	p := patient{e, wake, stop}
+	begun := time.Now()
+	if err := p.EvalSha(t.Context(), "", nil).Err(); err != redis.Nil { //nolint:errorlint // as asynq compares it
+		t.Errorf("got %v, want redis.Nil", err)
+	}
+	if n, took := len(e.asked), time.Since(begun); n != 1 || took < idleInterval {
+		t.Errorf("asked %d times in %v, want once in %v", n, took, idleInterval)
+	}
+	<-e.asked
+	wake <- struct{}{} // while nobody waits
+	answer := make(chan error)
+	go func() { answer <- p.EvalSha(t.Context(), "", nil).Err() }()
+	<-e.asked
+	<-e.asked
+	close(stop)
+	if err := <-answer; err != redis.Nil { //nolint:errorlint // as asynq compares it
+		t.Errorf("got %v, want redis.Nil", err)
+	}
+}
