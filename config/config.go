@@ -1,0 +1,215 @@
+// Package config reads the configuration of the programs from the environment.
+//
+// All variables begin with TS_ and are described in example.env. A secret can
+// also be given as a file: TS_JWT_SECRET_FILE names the file that holds
+// TS_JWT_SECRET. Everything that is wrong is reported at once.
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"time"
+)
+
+// Lookup finds an environment variable; os.LookupEnv is one.
+type Lookup func(key string) (string, bool)
+
+// Log says what is logged.
+type Log struct {
+	Level string `env:"TS_LOG_LEVEL, default=info"`
+}
+
+// Postgres says where the database is.
+type Postgres struct {
+	URL      string `env:"TS_DATABASE_URL, required" secret:"true"`
+	MaxConns int    `env:"TS_DATABASE_MAX_CONNS, default=10"`
+}
+
+// Redis says where the task queue is.
+type Redis struct {
+	URL string `env:"TS_REDIS_URL, required" secret:"true"`
+	// Window is how many steps are in each lane of the queue at once; 0 fits it to
+	// the workers.
+	Window int `env:"TS_QUEUE_WINDOW, default=0"`
+}
+
+// S3 says where recordings are kept.
+type S3 struct {
+	Endpoint  string `env:"TS_S3_ENDPOINT"`
+	Region    string `env:"TS_S3_REGION, default=us-east-1"`
+	Bucket    string `env:"TS_S3_BUCKET, required"`
+	AccessKey string `env:"TS_S3_ACCESS_KEY, required"`
+	SecretKey string `env:"TS_S3_SECRET_KEY, required" secret:"true"`
+	PathStyle bool   `env:"TS_S3_PATH_STYLE, default=true"`
+}
+
+// Limits bound what is accepted.
+type Limits struct {
+	MaxUploadBytes int64         `env:"TS_MAX_UPLOAD_BYTES, default=10737418240"`
+	MaxDuration    time.Duration `env:"TS_MAX_DURATION, default=12h"`
+}
+
+// API configures cmd/api.
+type API struct {
+	Log      Log
+	Postgres Postgres
+	Redis    Redis
+	S3       S3
+	Limits   Limits
+
+	Addr            string        `env:"TS_API_ADDR, default=127.0.0.1:8080"`
+	HealthAddr      string        `env:"TS_API_HEALTH_ADDR"`
+	PublicURL       string        `env:"TS_PUBLIC_URL, default=http://127.0.0.1:8080"`
+	InsecureCookies bool          `env:"TS_INSECURE_COOKIES, default=false"`
+	AllowedOrigins  []string      `env:"TS_ALLOWED_ORIGINS"`
+	TrustedProxies  []string      `env:"TS_TRUSTED_PROXIES"`
+	JWTSecret       []string      `env:"TS_JWT_SECRET, required" secret:"true"`
+	AdminEmail      string        `env:"TS_ADMIN_EMAIL"`
+	AdminPassword   string        `env:"TS_ADMIN_PASSWORD" secret:"true"`
+	MaxUploads      int           `env:"TS_MAX_UPLOADS, default=64"`
+	QueuesWritable  bool          `env:"TS_QUEUES_WRITABLE, default=false"`
+	Grace           time.Duration `env:"TS_SHUTDOWN_GRACE, default=30s"`
+}
+
+// Worker configures cmd/worker.
+type Worker struct {
+	Log      Log
+	Postgres Postgres
+	Redis    Redis
+	S3       S3
+	Limits   Limits
+
+	Name         string        `env:"TS_WORKER_NAME"`
+	HealthAddr   string        `env:"TS_WORKER_HEALTH_ADDR, default=127.0.0.1:8081"`
+	ModelDir     string        `env:"TS_MODEL_DIR, default=models"`
+	SpeechModel  string        `env:"TS_VAD_MODEL"`
+	WorkDir      string        `env:"TS_WORK_DIR"`
+	GGMLBackends string        `env:"TS_GGML_BACKENDS"`
+	Slots        int           `env:"TS_WORKER_SLOTS, default=0"`
+	Threads      int           `env:"TS_WORKER_THREADS, default=0"`
+	Device       int           `env:"TS_WORKER_DEVICE, default=-1"`
+	Prepares     int           `env:"TS_WORKER_PREPARES, default=1"`
+	BacklogBytes int64         `env:"TS_WORKER_BACKLOG_BYTES, default=600000000"`
+	IdleUnload   time.Duration `env:"TS_MODEL_IDLE_UNLOAD, default=10m"`
+	ModelMemory  int64         `env:"TS_MODEL_MEMORY, default=0"`
+	DTW          bool          `env:"TS_WORKER_DTW, default=false"`
+	Lease        time.Duration `env:"TS_LEASE, default=30s"`
+	Grace        time.Duration `env:"TS_SHUTDOWN_GRACE, default=30s"`
+}
+
+// Scheduler configures cmd/scheduler.
+type Scheduler struct {
+	Log      Log
+	Postgres Postgres
+	Redis    Redis
+	S3       S3
+
+	HealthAddr string        `env:"TS_SCHEDULER_HEALTH_ADDR, default=127.0.0.1:8082"`
+	Interval   time.Duration `env:"TS_RECONCILE_INTERVAL, default=3s"`
+	Grace      time.Duration `env:"TS_SHUTDOWN_GRACE, default=30s"`
+}
+
+// LoadAPI returns the configuration of cmd/api or all that is wrong with it.
+func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
+	var c API
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Limits.validate(), checkURL("TS_PUBLIC_URL", c.PublicURL),
+		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), enoughGrace(c.Grace))
+	if (c.AdminEmail == "") != (c.AdminPassword == "") {
+		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
+	}
+	for _, s := range c.JWTSecret {
+		if n := len(s); n < 32 {
+			err = errors.Join(err, fmt.Errorf("TS_JWT_SECRET has %d bytes, at least 32 are needed: openssl rand -hex 32 makes one", n))
+		}
+	}
+	return c, err
+}
+
+// LoadWorker returns the configuration of cmd/worker or all that is wrong with it.
+func LoadWorker(ctx context.Context, lookup Lookup) (Worker, error) {
+	var c Worker
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Limits.validate())
+	err = errors.Join(err, atLeast("TS_WORKER_SLOTS", c.Slots, 0), atLeast("TS_WORKER_THREADS", c.Threads, 0),
+		atLeast("TS_WORKER_DEVICE", c.Device, -1), atLeast("TS_WORKER_PREPARES", c.Prepares, 1), atLeast("TS_WORKER_BACKLOG_BYTES", c.BacklogBytes, 0),
+		atLeast("TS_MODEL_IDLE_UNLOAD", c.IdleUnload, 0), atLeast("TS_MODEL_MEMORY", c.ModelMemory, -1),
+		atLeast("TS_LEASE", c.Lease, 3*time.Second), atMost("TS_LEASE", c.Lease, longestLease), enoughGrace(c.Grace))
+	return c, err
+}
+
+// LoadScheduler returns the configuration of cmd/scheduler or all that is wrong
+// with it.
+func LoadScheduler(ctx context.Context, lookup Lookup) (Scheduler, error) {
+	var c Scheduler
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate())
+	return c, errors.Join(err, atLeast("TS_RECONCILE_INTERVAL", c.Interval, 100*time.Millisecond), enoughGrace(c.Grace))
+}
+
+// longestLease bounds how long a worker that has lost its run may go on. The garbage
+// collector comes a second time after that.
+const longestLease = 5 * time.Minute
+
+// enoughGrace refuses one that is over before anything could be handed back.
+func enoughGrace(d time.Duration) error { return atLeast("TS_SHUTDOWN_GRACE", d, time.Second) }
+
+// minConns is what one program needs at least: one connection may wait for a lock.
+const minConns = 3
+
+func (p Postgres) validate() error { return atLeast("TS_DATABASE_MAX_CONNS", p.MaxConns, minConns) }
+
+func (r Redis) validate() error {
+	return errors.Join(checkRedisURL(r.URL), atLeast("TS_QUEUE_WINDOW", r.Window, 0))
+}
+
+// checkRedisURL lets through what all clients of Redis understand alike. The
+// value is never shown: there is a password in it.
+func checkRedisURL(s string) error {
+	if s == "" {
+		return nil // said already
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return errors.New("TS_REDIS_URL cannot be read: it must look like redis://user:password@host:6379/0, " +
+			"with all signs of the password but letters and digits as %XX")
+	case u.Scheme != "redis" && u.Scheme != "rediss":
+		return errors.New("TS_REDIS_URL must begin with redis:// or, for TLS, rediss://: the queue knows no other way")
+	case u.RawQuery != "" || u.Fragment != "":
+		return errors.New("TS_REDIS_URL goes on behind a ? or #, which the queue would not heed: take that away, " +
+			"or write the sign as %3F or %23 if it belongs to the password")
+	case u.Hostname() == "" || !databaseNumber.MatchString(u.Path):
+		return errors.New("TS_REDIS_URL must have a host and end in nothing but a database's number, as in redis://user:password@host:6379/0; " +
+			"write all signs of the password but letters and digits as %XX")
+	}
+	return nil
+}
+
+var databaseNumber = regexp.MustCompile(`^(/[0-9]{0,4})?$`)
+
+func (l Limits) validate() error {
+	return errors.Join(atLeast("TS_MAX_UPLOAD_BYTES", l.MaxUploadBytes, 1), atLeast("TS_MAX_DURATION", l.MaxDuration, time.Second))
+}
+
+func atLeast[T int | int64 | time.Duration](name string, v, least T) error {
+	if v < least {
+		return fmt.Errorf("%s is %v, it must be at least %v", name, v, least)
+	}
+	return nil
+}
+
+func atMost[T int | int64 | time.Duration](name string, v, most T) error {
+	if v > most {
+		return fmt.Errorf("%s is %v, it must be at most %v", name, v, most)
+	}
+	return nil
+}
+
+func checkURL(name, s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("%s is %q, it must look like https://scribe.example.com", name, s)
+	}
+	return nil
+}
