@@ -1,0 +1,87 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+type credentialsJSON struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+type grantJSON struct {
+	UserID    uuid.UUID `json:"userId"`
+	Token     string    `json:"token"`
+	ExpiresAt timestamp `json:"expiresAt"`
+}
+
+type userJSON struct {
+	UserID    uuid.UUID `json:"userId"`
+	Email     string    `json:"email"`
+	Role      auth.Role `json:"role"`
+	CreatedAt timestamp `json:"createdAt"`
+}
+
+func (s *Server) register(c echo.Context) error {
+	var in credentialsJSON
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	g, err := s.auth.Register(c.Request().Context(), in.Email, in.Password)
+	if err != nil {
+		return err
+	}
+	return s.grant(c, http.StatusCreated, g)
+}
+
+func (s *Server) login(c echo.Context) error {
+	var in credentialsJSON
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	g, err := s.auth.Login(c.Request().Context(), in.Email, in.Password)
+	if err != nil {
+		return err
+	}
+	return s.grant(c, http.StatusOK, g)
+}
+
+// refresh takes the refresh token from its cookie. A cookie that no longer works
+// is taken back, so that a browser does not come with it for ever.
+func (s *Server) refresh(c echo.Context) error {
+	g, err := s.auth.Refresh(c.Request().Context(), value(c, s.cookies.refresh))
+	if fault.Is(err, fault.Unauthenticated) {
+		s.cookies.clear(c)
+	}
+	if err != nil {
+		return err
+	}
+	return s.grant(c, http.StatusOK, g)
+}
+
+func (s *Server) logout(c echo.Context) error {
+	if err := s.auth.Logout(c.Request().Context(), actor(c), value(c, s.cookies.refresh)); err != nil {
+		return err
+	}
+	s.cookies.clear(c)
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (s *Server) me(c echo.Context) error {
+	u, err := s.auth.Me(c.Request().Context(), actor(c))
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, userJSON{UserID: u.ID, Email: u.Email, Role: u.Role, CreatedAt: timestamp(u.CreatedAt)})
+}
+
+func (s *Server) grant(c echo.Context, status int, g *auth.Grant) error {
+	s.cookies.set(c, g)
+	return answer(c, status, grantJSON{UserID: g.UserID, Token: g.Access, ExpiresAt: timestamp(g.AccessExpires)})
+}

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// readJSON decodes a body of exactly one JSON value into v. Unsupported
+// not_json; Invalid malformed_json names the field that is wrong or unknown;
+// TooLarge body_too_large.
+func readJSON(c echo.Context, v any) error {
+	r := c.Request()
+	kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if err != nil || kind != echo.MIMEApplicationJSON {
+		return fault.New(fault.Unsupported, "Send the body as JSON, with the header Content-Type: application/json.").WithCode("not_json")
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return malformed(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return malformed(errTrailing)
+	}
+	return nil
+}
+
+var errTrailing = errors.New("there is something behind the JSON value")
+
+// malformed tells a person what is wrong with a body.
+func malformed(err error) error {
+	if f := bodyFault(err); f != nil {
+		return f
+	}
+	bad := func(format string, args ...any) *fault.Error {
+		return fault.Wrap(err, fault.Invalid, format, args...).WithCode("malformed_json")
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return bad("The field %s must not be a %s.", wrong.Field, wrong.Value).With("field", wrong.Field)
+	}
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return bad("The body is not valid JSON at byte %d.", syntax.Offset)
+	}
+	// The decoder has no type for this error; its text only makes the message better.
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		name = strings.Trim(name, `"`)
+		return bad("There is no field %s here.", name).With("field", name)
+	}
+	if errors.Is(err, errTrailing) {
+		return bad("There is something behind the JSON value.")
+	}
+	return bad("The body must be one JSON object.")
+}
+
+// bodyFault returns the fault of a body that could not be read to its end, nil
+// for any other error.
+func bodyFault(err error) *fault.Error {
+	if big, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fault.Wrap(err, fault.TooLarge, "The request body is larger than %d bytes.", big.Limit).
+			WithCode("body_too_large").With("limit", big.Limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fault.Wrap(err, fault.Invalid, "The request body did not arrive in time. Check the connection and send it again.").
+			WithCode("body_timeout")
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+)
+
+// cookies are the two that hold a sign-in, with the flags that fit the scheme of
+// the public address.
+type cookies struct {
+	access  string
+	refresh string
+	secure  bool
+}
+
+// newCookies refuses http for hosts that are reached over a network: the cookies
+// would be for everybody to read on the way.
+func newCookies(public *url.URL, insecure bool) (cookies, error) {
+	if public.Scheme == "https" {
+		// The refresh token goes to the sign-in routes only, and __Host- would have
+		// it sent with every request.
+		return cookies{access: "__Host-ts_access", refresh: "__Secure-ts_refresh", secure: true}, nil
+	}
+	if !insecure && !loopback(public.Hostname()) {
+		return cookies{}, fmt.Errorf("cookies over %s would be readable for everybody on the way: "+
+			"use an https address, or allow insecure cookies", public)
+	}
+	return cookies{access: "ts_access", refresh: "ts_refresh"}, nil
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// set hands a sign-in to a browser.
+func (k cookies) set(c echo.Context, g *auth.Grant) {
+	c.SetCookie(k.cookie(k.access, g.Access, "/", g.AccessExpires))
+	c.SetCookie(k.cookie(k.refresh, g.Refresh, authPath, g.RefreshExpires))
+}
+
+// clear takes it back.
+func (k cookies) clear(c echo.Context) {
+	for name, path := range map[string]string{k.access: "/", k.refresh: authPath} {
+		gone := k.cookie(name, "", path, time.Unix(1, 0)) //nolint:gosec // the flags are those of the cookie that goes
+		gone.MaxAge = -1
+		c.SetCookie(gone)
+	}
+}
+
+func (k cookies) cookie(name, value, path string, expires time.Time) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure follows the scheme, see newCookies
+		Name: name, Value: value, Path: path, Expires: expires.UTC(),
+		HttpOnly: true, Secure: k.secure, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// value returns the value of a cookie of the request, empty when there is none.
+func value(c echo.Context, name string) string {
+	cookie, err := c.Cookie(name)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}

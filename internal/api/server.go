@@ -1,0 +1,161 @@
+// Package api serves the HTTP API.
+package api
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// Options configures a Server. PublicURL, Auth and Transcriptions are required.
+type Options struct {
+	PublicURL       string // as browsers see this installation, such as https://scribe.example.com
+	InsecureCookies bool   // allow http for other hosts than this one: whoever listens can sign in as anybody
+	Auth            *auth.Service
+	Transcriptions  *transcription.Service
+	Logger          zerolog.Logger
+
+	AllowedOrigins []string       // of pages elsewhere that may call the API with cookies
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
+
+	Queues http.Handler // the dashboard of the queues below /admin/queues; nil: none
+	Cache  Cache        // of rendered texts; nil: none
+	Live   http.Handler // GET /livez, for anybody; nil: none
+	Ready  http.Handler // GET /readyz, for anybody: it must not tell strangers about the inside; nil: none
+
+	MaxUploads  int           // on their way at once; 64
+	BodyTimeout time.Duration // for a whole small body, and for a pause within an upload or an answer; 60 seconds
+}
+
+// Server is the HTTP API.
+type Server struct {
+	auth           *auth.Service
+	transcriptions *transcription.Service
+	cache          Cache
+	logger         zerolog.Logger
+	queues         http.Handler
+	queuesCSP      string
+	live, ready    http.Handler
+	cookies        cookies
+	origins        *http.CrossOriginProtection
+	https          bool
+	uploads        chan struct{} // a token for each upload on its way
+	bodyTimeout    time.Duration
+	echo           *echo.Echo
+}
+
+// New returns a server, or says what is wrong with the options.
+func New(o Options) (*Server, error) {
+	if o.Auth == nil || o.Transcriptions == nil {
+		return nil, errors.New("the API needs the services of accounts and of transcriptions")
+	}
+	public, err := parseOrigin(o.PublicURL)
+	if err != nil {
+		return nil, fmt.Errorf("public URL: %w", err)
+	}
+	s := &Server{
+		auth: o.Auth, transcriptions: o.Transcriptions, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
+		origins: http.NewCrossOriginProtection(), https: public.Scheme == "https", bodyTimeout: o.BodyTimeout,
+	}
+	if s.cache = o.Cache; s.cache == nil {
+		s.cache = noCache{}
+	}
+	if s.bodyTimeout == 0 {
+		s.bodyTimeout = time.Minute
+	}
+	s.uploads = make(chan struct{}, cmp.Or(o.MaxUploads, defaultUploads))
+	if s.cookies, err = newCookies(public, o.InsecureCookies); err != nil {
+		return nil, err
+	}
+	if err := s.trustOrigins(public, o.AllowedOrigins); err != nil {
+		return nil, err
+	}
+	if s.queuesCSP, err = dashboardCSP(o.Queues); err != nil {
+		return nil, err
+	}
+	if !s.https {
+		o.Logger.Warn().Str("public_url", o.PublicURL).Msg("cookies go without the Secure flag, because the public URL is http")
+	}
+	s.echo = s.newEcho(o)
+	return s, nil
+}
+
+// Handler returns what serves the requests. Serve it with a ReadHeaderTimeout
+// and an IdleTimeout, but without ReadTimeout and WriteTimeout: those would cut
+// off long uploads and answers, whose clients are watched while they send and
+// while they read instead.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// trustOrigins names the pages that may send requests with cookies: those of this
+// installation, also behind a proxy that changes the Host, and the allowed ones.
+func (s *Server) trustOrigins(public *url.URL, allowed []string) error {
+	if err := s.origins.AddTrustedOrigin(public.Scheme + "://" + public.Host); err != nil {
+		return fmt.Errorf("public URL: %w", err)
+	}
+	for _, origin := range allowed {
+		if _, err := parseOrigin(origin); err != nil {
+			return fmt.Errorf("allowed origin: %w", err)
+		}
+		if err := s.origins.AddTrustedOrigin(origin); err != nil {
+			return fmt.Errorf("allowed origin: %w", err)
+		}
+	}
+	return nil
+}
+
+// parseOrigin returns a URL that has a scheme and a host and nothing behind them.
+func parseOrigin(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return nil, fmt.Errorf("parse %q: %w", s, err)
+	}
+	if !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%q is not of the form https://host or http://host:port", s)
+	}
+	return u, nil
+}
+
+func (s *Server) newEcho(o Options) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.handleError
+	e.OnAddRouteHandler = func(_ string, r echo.Route, h echo.HandlerFunc, m []echo.MiddlewareFunc) {
+		if r.Method == http.MethodGet {
+			e.HEAD(r.Path, asGet(h), m...)
+		}
+	}
+	e.IPExtractor = clientIP(o.TrustedProxies)
+	e.Use(s.logged, recovered, s.timed, s.secured)
+	if len(o.AllowedOrigins) > 0 {
+		e.Use(crossOrigin(o.AllowedOrigins))
+	}
+	e.Use(s.authenticated, s.sameOrigin)
+	s.route(e)
+	return e
+}
+
+// clientIP believes X-Forwarded-For from the named proxies only: what anybody
+// can send is no address to count by.
+func clientIP(proxies []netip.Prefix) echo.IPExtractor {
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		trust = append(trust, echo.TrustIPRange(ipNet(p)))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

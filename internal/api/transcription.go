@@ -1,0 +1,162 @@
+package api
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// defaultPage is how many items a list has when nobody asks for a number.
+const defaultPage = 20
+
+func (s *Server) listTranscriptions(c echo.Context) error {
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	f, err := readFilter(q)
+	if err != nil {
+		return err
+	}
+	items, err := s.transcriptions.Transcriptions(c.Request().Context(), actor(c), f)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newPageJSON(items, f.Limit))
+}
+
+func (s *Server) cancelTranscription(c echo.Context) error {
+	id, err := readID(c)
+	if err != nil {
+		return err
+	}
+	t, err := s.transcriptions.Cancel(c.Request().Context(), actor(c), id)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newTranscriptionJSON(t))
+}
+
+func (s *Server) deleteTranscription(c echo.Context) error {
+	id, err := readID(c)
+	if err != nil {
+		return err
+	}
+	if err := s.transcriptions.Delete(c.Request().Context(), actor(c), id); err != nil {
+		return err
+	}
+	if err := s.cache.Forget(c.Request().Context(), id.String()); err != nil {
+		zerolog.Ctx(c.Request().Context()).Warn().Err(err).Stringer("transcription", id).Msg("its text stays in the cache for a minute")
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (s *Server) exportTranscription(c echo.Context) error {
+	id, err := readID(c)
+	if err != nil {
+		return err
+	}
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	format, err := transcription.FindFormat(first(q.Get("format"), "txt"))
+	if err != nil {
+		return err
+	}
+	t, err := s.transcriptions.Transcription(c.Request().Context(), actor(c), id)
+	if err != nil {
+		return err
+	}
+	if t.Status != transcription.Completed {
+		return notCompleted(t)
+	}
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, format.ContentType)
+	h.Set(echo.HeaderContentDisposition, attachment(format.FileName(t.File.Name)))
+	return format.Write(c.Response(), t)
+}
+
+// notCompleted says why there is nothing to export.
+func notCompleted(t *transcription.Transcription) error {
+	message := "This transcription is not finished yet. Ask again when its status is completed."
+	if t.Status.Final() {
+		message = "This transcription ended without a text, so there is nothing to export."
+	}
+	return fault.New(fault.Conflict, "%s", message).WithCode("not_completed").With("status", string(t.Status))
+}
+
+// readID returns the id of the path. What is no id names nothing.
+func readID(c echo.Context) (uuid.UUID, error) {
+	text := c.Param("id")
+	id, err := uuid.Parse(text)
+	if err != nil || !strings.EqualFold(id.String(), text) {
+		return uuid.Nil, fault.New(fault.NotFound, "There is no transcription of that id.")
+	}
+	return id, nil
+}
+
+// readQuery returns the parameters of the query. Those of Echo leave out what they
+// cannot read: a list without its filter would pass for a filtered one.
+func readQuery(c echo.Context) (url.Values, error) {
+	q, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "The query of this address cannot be read. Separate parameters with & and percent-encode their values.").
+			WithCode("malformed_query")
+	}
+	return q, nil
+}
+
+func readFilter(q url.Values) (transcription.Filter, error) {
+	f := transcription.Filter{Status: transcription.Status(q.Get("status")), Limit: defaultPage}
+	if f.Status != "" && !slices.Contains(transcription.Statuses, f.Status) {
+		return f, fault.New(fault.Invalid, "There is no status %q.", f.Status).
+			WithCode("invalid_status").With("field", "status").With("allowed", transcription.Statuses)
+	}
+	if text := q.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return f, fault.New(fault.Invalid, "The limit must be a number between 1 and %d.", transcription.MaxPage).
+				WithCode("invalid_limit").With("field", "limit")
+		}
+		f.Limit = n
+	}
+	var err error
+	f.After, err = parseCursor(q.Get("cursor"))
+	return f, err
+}
+
+// attachment returns the Content-Disposition under which a browser saves a file:
+// its name in ASCII for old clients and in UTF-8 for all others (RFC 6266).
+func attachment(name string) string {
+	ascii := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune(`"\%`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	header := mime.FormatMediaType("attachment", map[string]string{"filename": ascii})
+	if ascii == name {
+		return header
+	}
+	return header + "; filename*=UTF-8''" + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

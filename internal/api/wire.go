@@ -1,0 +1,193 @@
+package api
+
+import (
+	"math"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+type uploadJSON struct {
+	FileID          uuid.UUID            `json:"fileId"`
+	TranscriptionID uuid.UUID            `json:"transcriptionId"`
+	Status          transcription.Status `json:"status"`
+}
+
+// summaryJSON is a transcription as lists have it: without its text, and without
+// what is foreseen for it, which is worked out for one at a time.
+type summaryJSON struct {
+	ID                 uuid.UUID            `json:"id"`
+	FileID             uuid.UUID            `json:"fileId"`
+	FileName           string               `json:"fileName"`
+	Status             transcription.Status `json:"status"`
+	Stage              *string              `json:"stage"`
+	Progress           fraction             `json:"progress"`
+	Language           *string              `json:"language"`
+	LanguageConfidence *fraction            `json:"languageConfidence"`
+	Model              *string              `json:"model"`
+	Duration           *seconds             `json:"duration"`
+	Error              *problemJSON         `json:"error"`
+	Revision           int                  `json:"revision"`
+	CreatedAt          timestamp            `json:"createdAt"`
+	CompletedAt        timestamp            `json:"completedAt"`
+}
+
+// headJSON is all of it but the text: what changes while somebody polls, and is small.
+type headJSON struct {
+	summaryJSON
+	QueuePosition    int           `json:"queuePosition"`
+	EstimatedSeconds *seconds      `json:"estimatedSeconds"`
+	Partial          bool          `json:"partial"`
+	Warnings         []problemJSON `json:"warnings"`
+	Coverage         *coverageJSON `json:"coverage"`
+}
+
+// textJSON is the rest.
+type textJSON struct {
+	Text     *string       `json:"text"`
+	Segments []segmentJSON `json:"segments"`
+}
+
+type transcriptionJSON struct {
+	headJSON
+	textJSON
+}
+
+type segmentJSON struct {
+	Index      int        `json:"index"`
+	Start      seconds    `json:"start"`
+	End        seconds    `json:"end"`
+	Text       string     `json:"text"`
+	Speaker    *string    `json:"speaker"`
+	Confidence fraction   `json:"confidence"`
+	Suspect    bool       `json:"suspect"`
+	Words      []wordJSON `json:"words"`
+}
+
+type wordJSON struct {
+	Start      seconds  `json:"start"`
+	End        seconds  `json:"end"`
+	Text       string   `json:"text"`
+	Confidence fraction `json:"confidence"`
+}
+
+type problemJSON struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+type coverageJSON struct {
+	Speech  seconds   `json:"speech"`
+	Covered seconds   `json:"covered"`
+	Gaps    []gapJSON `json:"gaps"`
+	Suspect int       `json:"suspect"`
+	Seams   []seconds `json:"seams"`
+}
+
+type gapJSON struct {
+	Start seconds `json:"start"`
+	End   seconds `json:"end"`
+}
+
+type pageJSON struct {
+	Items      []summaryJSON `json:"items"`
+	NextCursor *string       `json:"nextCursor"`
+}
+
+// newPageJSON offers a next page when this one is full. That one may turn out to
+// be empty, which costs less than counting.
+func newPageJSON(items []transcription.Transcription, limit int) pageJSON {
+	page := pageJSON{Items: make([]summaryJSON, len(items))}
+	for i := range items {
+		page.Items[i] = newSummaryJSON(&items[i])
+	}
+	if len(items) == limit {
+		last := items[len(items)-1]
+		page.NextCursor = orNull(formatCursor(transcription.Cursor{CreatedAt: last.CreatedAt, ID: last.ID}))
+	}
+	return page
+}
+
+func newSummaryJSON(t *transcription.Transcription) summaryJSON {
+	out := summaryJSON{
+		ID: t.ID, FileID: t.File.ID, FileName: t.File.Name, Status: t.Status, Stage: orNull(stages[t.Status]),
+		Progress: done(t.Progress), Language: orNull(t.Language), Model: orNull(t.Model), Duration: orNull(seconds(t.Duration)),
+		Error: (*problemJSON)(t.Failure), Revision: t.Revision, CreatedAt: timestamp(t.CreatedAt), CompletedAt: timestamp(t.CompletedAt),
+	}
+	if t.Language != "" {
+		out.LanguageConfidence = (*fraction)(&t.LanguageConfidence)
+	}
+	return out
+}
+
+// done rounds a progress down: nothing is done before it is done. What is a whole
+// number of thousandths but for the last bits stays one.
+func done(progress float64) fraction { return fraction(math.Floor(progress*1e3+1e-6) / 1e3) }
+
+// stages names the step that a transcription is in or waits for.
+var stages = map[transcription.Status]string{
+	transcription.Uploading:    "upload",
+	transcription.Queued:       "prepare",
+	transcription.Preparing:    "prepare",
+	transcription.Transcribing: "transcribe",
+	transcription.Merging:      "merge",
+}
+
+func newTranscriptionJSON(t *transcription.Transcription) transcriptionJSON {
+	return transcriptionJSON{newHeadJSON(t), newTextJSON(t)}
+}
+
+func newHeadJSON(t *transcription.Transcription) headJSON {
+	out := headJSON{
+		summaryJSON:      newSummaryJSON(t),
+		QueuePosition:    t.QueuePosition,
+		EstimatedSeconds: orNull(seconds(t.Estimate)),
+		Partial:          t.Partial,
+		Warnings:         make([]problemJSON, len(t.Warnings)),
+		Coverage:         newCoverageJSON(t.Coverage),
+	}
+	for i, w := range t.Warnings {
+		out.Warnings[i] = problemJSON(w)
+	}
+	return out
+}
+
+func newTextJSON(t *transcription.Transcription) textJSON {
+	out := textJSON{Segments: make([]segmentJSON, len(t.Segments))}
+	if t.Status == transcription.Completed || t.Partial && len(t.Segments) > 0 {
+		out.Text = &t.Text
+	}
+	for i, segment := range t.Segments {
+		out.Segments[i] = newSegmentJSON(i, segment)
+	}
+	return out
+}
+
+func newSegmentJSON(index int, s transcription.Segment) segmentJSON {
+	out := segmentJSON{
+		Index: index, Start: seconds(s.Start), End: seconds(s.End), Text: s.Text, Speaker: orNull(s.Speaker),
+		Confidence: fraction(s.Confidence), Suspect: s.Suspect, Words: make([]wordJSON, len(s.Words)),
+	}
+	for i, w := range s.Words {
+		out.Words[i] = wordJSON{Start: seconds(w.Start), End: seconds(w.End), Text: w.Text, Confidence: fraction(w.Confidence)}
+	}
+	return out
+}
+
+func newCoverageJSON(c *transcription.Coverage) *coverageJSON {
+	if c == nil {
+		return nil
+	}
+	out := &coverageJSON{
+		Speech: seconds(c.Speech), Covered: seconds(c.Covered), Suspect: c.Suspect,
+		Gaps: make([]gapJSON, len(c.Gaps)), Seams: make([]seconds, len(c.Seams)),
+	}
+	for i, g := range c.Gaps {
+		out.Gaps[i] = gapJSON{Start: seconds(g.Start), End: seconds(g.End)}
+	}
+	for i, at := range c.Seams {
+		out.Seams[i] = seconds(at)
+	}
+	return out
+}

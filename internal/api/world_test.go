@@ -1,0 +1,290 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/api"
+	"github.com/turboscribe/turboscribe/internal/api/apitest"
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/auth/authtest"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+const (
+	password = "four words in a row"
+	maxBytes = 1 << 20
+)
+
+// world is the API on stores in memory, behind a real HTTP server. Everything
+// that goes through its client is checked against the description.
+type world struct {
+	*api.Server
+	url      string
+	client   *http.Client
+	accounts *authtest.Store
+	auth     *auth.Service
+	store    *store
+	cache    *apitest.Cache
+	objects  *fakeObjects
+	queue    *fakeQueue
+	log      *buffer
+	clock    *clock
+	tokens   map[string]string    // by actor: "nobody", "user", "other", "admin", "guest"
+	ids      map[string]uuid.UUID // by actor
+}
+
+// buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Reset()
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// clock is a time that tests move.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func newWorld(t *testing.T, change ...func(*api.Options)) *world {
+	t.Helper()
+	w := &world{
+		accounts: new(authtest.Store), log: new(buffer), clock: &clock{now: time.Now()}, queue: new(fakeQueue),
+		store: new(store), cache: new(apitest.Cache),
+		objects: &fakeObjects{sums: map[string]string{}},
+		tokens:  map[string]string{"nobody": ""}, ids: map[string]uuid.UUID{},
+	}
+	w.store.Install(transcription.DemoModel, "small")
+	var err error
+	w.auth, err = auth.NewService(t.Context(), w.accounts, auth.Options{
+		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Now: w.clock.Now,
+		Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := api.Options{
+		PublicURL: "http://localhost:8080", Auth: w.auth, Logger: zerolog.New(w.log).Level(zerolog.InfoLevel), Live: said(`{"status":"ok"}`), Ready: said(`{"status":"ready","checks":{"postgres":"ok"}}`),
+		Queues: http.HandlerFunc(dashboard), Cache: w.cache, Transcriptions: w.transcriptions(maxBytes),
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	if w.Server, err = api.New(o); err != nil {
+		t.Fatal(err)
+	}
+	w.log.Reset() // what is said at the start is not what tests look for
+	w.serve(t)
+	w.people(t)
+	return w
+}
+
+func (w *world) transcriptions(limit int64) *transcription.Service {
+	return transcription.NewService(w.store, w.objects, w.queue, sniff, transcription.Limits{MaxBytes: limit, MaxDuration: 12 * time.Hour})
+}
+
+// readContract reads the description once for all tests.
+var readContract = sync.OnceValues(func() (*apitest.Contract, error) { return apitest.NewContract(context.Background()) })
+
+func (w *world) serve(t *testing.T) {
+	t.Helper()
+	contract, err := readContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(w.Handler())
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	w.client = &http.Client{Transport: contract.Transport(server.Client().Transport, func(err error) { t.Error(err) })}
+}
+
+func (w *world) people(t *testing.T) {
+	t.Helper()
+	if err := w.auth.EnsureAdmin(t.Context(), "admin@example.com", password); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"user", "other", "guest"} {
+		g, err := w.auth.Register(t.Context(), who+"@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.ids[who] = g.UserID
+	}
+	// The guest's token was made when the account had a role that may do nothing.
+	w.setRole(t, "guest", "guest")
+	defer w.setRole(t, "guest", auth.Member)
+	for _, who := range []string{"user", "other", "admin", "guest"} {
+		g, err := w.auth.Login(t.Context(), who+"@example.com", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.tokens[who], w.ids[who] = g.Access, g.UserID
+	}
+}
+
+func (w *world) setRole(t *testing.T, who string, r auth.Role) {
+	t.Helper()
+	if err := w.accounts.SetRole(t.Context(), w.ids[who], r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call is one request.
+type call struct {
+	actor  string // "": nobody
+	method string // GET
+	path   string
+	body   string // JSON unless the header says otherwise
+	header map[string]string
+}
+
+// answer is what came back.
+type answer struct {
+	*http.Response
+	body string
+}
+
+// do sends a request and returns the answer.
+func (w *world) do(t *testing.T, in call) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), in.method, w.url+in.path, strings.NewReader(in.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.body == "" {
+		r.Body = http.NoBody
+	} else {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token := w.tokens[in.actor]; token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for name, value := range in.header {
+		r.Header.Set(name, value)
+	}
+	return w.send(t, r)
+}
+
+func (w *world) send(t *testing.T, r *http.Request) answer {
+	t.Helper()
+	res, err := w.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return whole(t, res)
+}
+
+// whole reads an answer to its end.
+func whole(t *testing.T, res *http.Response) answer {
+	t.Helper()
+	body, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return answer{Response: res, body: string(body)}
+}
+
+// code returns the code of an error, empty when there was none.
+func (a answer) code(t *testing.T) string {
+	t.Helper()
+	if a.StatusCode < http.StatusBadRequest || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
+		return ""
+	}
+	var e struct {
+		Error struct {
+			Code      string `json:"code"`
+			RequestID string `json:"request_id"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(a.body), &e); err != nil {
+		t.Fatalf("%s: %v", a.body, err)
+	}
+	if e.Error.RequestID != a.Header.Get("X-Request-Id") {
+		t.Errorf("the request id %q is not that of the header, %q", e.Error.RequestID, a.Header.Get("X-Request-Id"))
+	}
+	return e.Error.Code
+}
+
+// data decodes what the envelope holds.
+func data[T any](t *testing.T, a answer) T {
+	t.Helper()
+	var e struct {
+		Status string `json:"status"`
+		Data   T      `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(a.body), &e); err != nil || e.Status != "success" {
+		t.Fatalf("got %d %s, %v, want a success", a.StatusCode, a.body, err)
+	}
+	return e.Data
+}
+
+func (a answer) cookies() map[string]*http.Cookie {
+	found := map[string]*http.Cookie{}
+	for _, c := range a.Cookies() {
+		found[c.Name] = c
+	}
+	return found
+}
+
+// expect fails the test unless the answer has that status and that code.
+func (a answer) expect(t *testing.T, status int, code string) {
+	t.Helper()
+	if got := a.code(t); a.StatusCode != status || got != code {
+		t.Errorf("got %d %q, want %d %q\n%s", a.StatusCode, got, status, code, a.body)
+	}
+}
+
+func said(text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, text)
+	})
+}
+
+// dashboard stands in for asynqmon, with a script in its page.
+func dashboard(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/html")
+	_, _ = io.WriteString(w, "<script>one()</script><p>"+r.URL.Path+"</p><script>two()</script><script src=x></script>")
+}
