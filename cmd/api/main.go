@@ -1,0 +1,77 @@
+// Command api serves the HTTP API.
+//
+//	api          serves
+//	api migrate  brings the database up to date, makes the bucket and the first administrator
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/cmd/internal/backend"
+	"github.com/turboscribe/turboscribe/cmd/internal/build"
+	"github.com/turboscribe/turboscribe/config"
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/daemon"
+)
+
+func main() { daemon.Main(run) }
+
+func run(ctx context.Context, args []string, lookup func(string) (string, bool), stderr io.Writer) (err error) {
+	c, err := config.LoadAPI(ctx, lookup)
+	if err != nil {
+		return err
+	}
+	log, err := daemon.Logger(stderr, c.Log.Level, "api")
+	if err != nil {
+		return err
+	}
+	log.Info().Str("version", build.Version()).Msg("starting")
+	ctx = log.WithContext(ctx)
+	b, err := backend.Open(ctx, "api", c.Postgres, c.Redis, c.S3)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	accounts, err := newAuth(ctx, c, b)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(args) == 0:
+		return serve(ctx, c, b, accounts)
+	case len(args) == 1 && args[0] == "migrate":
+		return migrate(ctx, c, b, accounts)
+	default:
+		return fmt.Errorf("usage: api [migrate]; %q is neither", args)
+	}
+}
+
+func newAuth(ctx context.Context, c config.API, b *backend.Backend) (*auth.Service, error) {
+	secrets := make([][]byte, len(c.JWTSecret))
+	for i, s := range c.JWTSecret {
+		secrets[i] = []byte(s)
+	}
+	return auth.NewService(ctx, b.DB, auth.Options{Secrets: secrets, Issuer: c.PublicURL})
+}
+
+// migrate is safe to run at any time, also by several at once.
+func migrate(ctx context.Context, c config.API, b *backend.Backend, accounts *auth.Service) error {
+	if err := b.DB.Migrate(ctx); err != nil {
+		return err
+	}
+	if err := b.Blobs.EnsureBucket(ctx); err != nil {
+		return err
+	}
+	if c.AdminEmail != "" {
+		if err := accounts.EnsureAdmin(ctx, c.AdminEmail, c.AdminPassword); err != nil {
+			return fmt.Errorf("TS_ADMIN_EMAIL: %w", err)
+		}
+	}
+	zerolog.Ctx(ctx).Info().Msg("database, bucket and administrator are in place")
+	return nil
+}

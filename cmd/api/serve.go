@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/cmd/internal/backend"
+	"github.com/turboscribe/turboscribe/config"
+	"github.com/turboscribe/turboscribe/internal/api"
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/blob"
+	"github.com/turboscribe/turboscribe/internal/daemon"
+	"github.com/turboscribe/turboscribe/internal/kv"
+	"github.com/turboscribe/turboscribe/internal/media"
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/task"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// queuesRoot is where administrators watch the queues.
+const queuesRoot = "/admin/queues"
+
+func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth.Service) (err error) {
+	if err := b.Check(ctx); err != nil {
+		return err
+	}
+	monitor, closeMonitor, err := task.NewMonitor(c.Redis.URL, queuesRoot, !c.QueuesWritable)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeMonitor()) }()
+	proxies, err := prefixes(c.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	health := daemon.NewHealth(daemon.NewRegistry(), b.Checks())
+	transcriptions := transcription.NewService(b.DB, objects{b.Blobs},
+		workers{pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.Redis}, media.Sniff,
+		transcription.Limits{MaxBytes: c.Limits.MaxUploadBytes, MaxDuration: c.Limits.MaxDuration})
+	server, err := api.New(api.Options{
+		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions,
+		Logger: *zerolog.Ctx(ctx), AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
+		Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
+	})
+	if err != nil {
+		return err
+	}
+	return listen(ctx, c, server.Handler(), health)
+}
+
+// listen serves until ctx ends.
+func listen(ctx context.Context, c config.API, h http.Handler, health *daemon.Health) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("listen on TS_API_ADDR: %w", err)
+	}
+	zerolog.Ctx(ctx).Info().Stringer("addr", listener.Addr()).Str("public_url", c.PublicURL).Msg("serving")
+	var units []daemon.Unit
+	if c.HealthAddr != "" {
+		units = append(units, daemon.Serve(c.HealthAddr, health.Handler()))
+	}
+	return daemon.Run(ctx, c.Grace, append(units, httpUnit(ctx, listener, h), health.Drain(0))...)
+}
+
+func prefixes(texts []string) ([]netip.Prefix, error) {
+	var found []netip.Prefix
+	for _, s := range texts {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("TS_TRUSTED_PROXIES: %w", err)
+		}
+		found = append(found, p)
+	}
+	return found, nil
+}
+
+// objects is the storage as the transcription service wants it.
+type objects struct{ *blob.Store }
+
+func (o objects) Upload(ctx context.Context, key string, r io.Reader, limit int64) (int64, string, error) {
+	stored, err := o.Store.Upload(ctx, key, r, limit)
+	return stored.Size, stored.SHA256, err
+}
+
+// workers is the queue and the hints as the transcription service wants them.
+type workers struct {
+	*pipeline.Dispatcher
+	redis *kv.KV
+}
+
+func (w workers) Stop(ctx context.Context, id uuid.UUID) error {
+	return w.redis.Publish(ctx, id.String())
+}

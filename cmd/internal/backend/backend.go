@@ -1,0 +1,82 @@
+// Package backend opens the three servers that every program works with.
+package backend
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/config"
+	"github.com/turboscribe/turboscribe/internal/blob"
+	"github.com/turboscribe/turboscribe/internal/daemon"
+	"github.com/turboscribe/turboscribe/internal/kv"
+	"github.com/turboscribe/turboscribe/internal/postgres"
+	"github.com/turboscribe/turboscribe/internal/task"
+)
+
+// Backend holds the open clients.
+type Backend struct {
+	DB    *postgres.DB
+	Redis *kv.KV
+	Queue *task.Client
+	Blobs *blob.Store
+}
+
+// Open returns clients that have not connected yet. Name is shown to those who
+// look at the servers' connections.
+func Open(ctx context.Context, name string, pg config.Postgres, redis config.Redis, s3 config.S3) (b *Backend, err error) {
+	b = &Backend{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.Close())
+		}
+	}()
+	if b.DB, err = postgres.Open(postgres.Options{URL: pg.URL, Name: name, MaxConns: pg.MaxConns}); err != nil {
+		return b, err
+	}
+	if b.Redis, err = kv.Open(ctx, redis.URL, kv.Options{}); err != nil {
+		return b, err
+	}
+	if b.Queue, err = task.NewClient(redis.URL); err != nil {
+		return b, err
+	}
+	b.Blobs, err = blob.Open(ctx, blob.Options{
+		Endpoint: s3.Endpoint, Region: s3.Region, Bucket: s3.Bucket,
+		AccessKey: s3.AccessKey, SecretKey: s3.SecretKey, PathStyle: s3.PathStyle,
+	})
+	return b, err
+}
+
+// Close ends the connections, those opened last first.
+func (b *Backend) Close() error {
+	var errs []error
+	if b.Queue != nil {
+		errs = append(errs, b.Queue.Close())
+	}
+	if b.Redis != nil {
+		errs = append(errs, b.Redis.Close())
+	}
+	if b.DB != nil {
+		errs = append(errs, b.DB.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Check asks every server whether it is there and fit for use, and returns all
+// that is wrong. It is made for the start of a program.
+func (b *Backend) Check(ctx context.Context) error {
+	redis, redisErr := b.Redis.Check(ctx)
+	for _, w := range redis.Warnings {
+		zerolog.Ctx(ctx).Warn().Msg(w)
+	}
+	if redisErr == nil { // or it would be told twice
+		redisErr = b.Queue.Check(ctx)
+	}
+	return errors.Join(b.DB.Check(ctx), redisErr, b.Blobs.Check(ctx))
+}
+
+// Checks returns a cheap check of each server by its name, for readiness.
+func (b *Backend) Checks() map[string]daemon.Check {
+	return map[string]daemon.Check{"postgres": b.DB.Check, "redis": b.Redis.Ping, "s3": b.Blobs.Ping}
+}

@@ -1,0 +1,84 @@
+// Command scheduler repairs what has stopped and does periodic work. Several may
+// run; one leads.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/cmd/internal/backend"
+	"github.com/turboscribe/turboscribe/cmd/internal/build"
+	"github.com/turboscribe/turboscribe/config"
+	"github.com/turboscribe/turboscribe/internal/blob"
+	"github.com/turboscribe/turboscribe/internal/daemon"
+	"github.com/turboscribe/turboscribe/internal/kv"
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+)
+
+func main() { daemon.Main(run) }
+
+func run(ctx context.Context, args []string, lookup func(string) (string, bool), stderr io.Writer) (err error) {
+	if len(args) > 0 {
+		return fmt.Errorf("usage: scheduler, without %q", args)
+	}
+	c, err := config.LoadScheduler(ctx, lookup)
+	if err != nil {
+		return err
+	}
+	log, err := daemon.Logger(stderr, c.Log.Level, "scheduler")
+	if err != nil {
+		return err
+	}
+	log.Info().Str("version", build.Version()).Msg("starting")
+	ctx = log.WithContext(ctx)
+	b, err := backend.Open(ctx, "scheduler", c.Postgres, c.Redis, c.S3)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	if err := b.Check(ctx); err != nil {
+		return err
+	}
+	health := daemon.NewHealth(daemon.NewRegistry(), b.Checks())
+	r := pipeline.NewReconciler(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Queue, memory{b.Redis}, b.Blobs)
+	lead := leader{db: b.DB, interval: c.Interval, duty: duty(r, b.Blobs)}
+	return daemon.Run(ctx, c.Grace, daemon.Serve(c.HealthAddr, health.Handler()),
+		daemon.Unit{Name: "reconcile", Run: lead.run}, health.Drain(0))
+}
+
+// unfinishedAfter is how old an upload without an end has to be to be removed:
+// nobody waits for it any more.
+const (
+	unfinishedAfter = 24 * time.Hour
+	sweepEvery      = time.Hour
+)
+
+// duty returns what the leader does at every tick.
+func duty(r *pipeline.Reconciler, blobs *blob.Store) func(context.Context) error {
+	var swept time.Time
+	return func(ctx context.Context) error {
+		_, err := r.Reconcile(ctx)
+		if time.Since(swept) < sweepEvery {
+			return err
+		}
+		swept = time.Now()
+		n, sweepErr := blobs.AbortUploads(ctx, "u/", unfinishedAfter)
+		if n > 0 {
+			zerolog.Ctx(ctx).Info().Int("uploads", n).Msg("unfinished uploads removed")
+		}
+		return errors.Join(err, sweepErr)
+	}
+}
+
+// memory is Redis as the reconciler sees it.
+type memory struct{ redis *kv.KV }
+
+func (m memory) Epoch(ctx context.Context) (string, error) {
+	epoch, _, err := m.redis.Epoch(ctx)
+	return epoch, err
+}

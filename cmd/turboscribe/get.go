@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turboscribe/turboscribe/cmd/turboscribe/internal/client"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+func (a *app) getCommand() *cobra.Command {
+	var asJSON, wait bool
+	cmd := &cobra.Command{
+		Use:   "get ID",
+		Short: "Print the text of a transcription, or how far it is",
+		Args:  withUsage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := a.get(cmd.Context(), args[0], wait)
+			if t != nil && asJSON {
+				return errors.Join(a.printJSON(t.Raw), err)
+			}
+			if err != nil {
+				return err
+			}
+			return a.show(t)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print all that is known as JSON")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it has ended")
+	return cmd
+}
+
+// get returns the transcription, with an error when it ended without a text.
+func (a *app) get(ctx context.Context, id string, wait bool) (*client.Transcription, error) {
+	c, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	if wait {
+		t, err := a.wait(ctx, c, id, id)
+		if err != nil && ctx.Err() != nil {
+			a.say("Stopped waiting. The server goes on; fetch the text later:\n  turboscribe get %s --wait\nOr end it: turboscribe cancel %s", id, id)
+			return nil, errSilent
+		}
+		return t, err
+	}
+	t, err := c.Transcription(ctx, id)
+	if err != nil || !t.Final() {
+		return t, err
+	}
+	return t, outcome(t)
+}
+
+// show prints the text, or says on stderr that there is none yet.
+func (a *app) show(t *client.Transcription) error {
+	if !t.Final() {
+		m := newLineMeter(a.stderr, t.FileName)
+		m.show(stageText(t), t.Progress, noteText(t))
+		a.say("Wait for it: turboscribe get %s --wait", t.ID)
+		return nil
+	}
+	a.warn(t.Warnings)
+	return a.print("%s\n", plain([]byte(t.Text)))
+}
+
+func (a *app) exportCommand() *cobra.Command {
+	var format, output string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "export ID",
+		Short: "Print or save a text in a format",
+		Args:  withUsage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := transcription.FindFormat(format); err != nil {
+				return usageError{err}
+			}
+			return a.export(cmd.Context(), args[0], format, output, force)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "txt", "txt, srt, vtt or json")
+	cmd.Flags().StringVar(&output, "output", "-", "file to write, or - for standard output")
+	cmd.Flags().BoolVar(&force, "force", false, "replace a file that exists")
+	return cmd
+}
+
+func (a *app) export(ctx context.Context, id, format, output string, force bool) error {
+	if output != "-" {
+		if err := vacant(output, force); err != nil {
+			return err
+		}
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	t, err := c.Transcription(ctx, id)
+	if err != nil {
+		return err
+	}
+	text, err := c.Export(ctx, id, format)
+	if err != nil {
+		return err
+	}
+	a.warn(t.Warnings)
+	if output == "-" {
+		return a.print("%s", plain(text))
+	}
+	return a.save(output, text, force)
+}
+
+// vacant returns an error for a file that exists and must not be replaced.
+func vacant(path string, force bool) error {
+	if _, err := os.Stat(path); err == nil && !force {
+		return occupied(path)
+	}
+	return nil
+}
+
+func occupied(path string) error {
+	return fmt.Errorf("%s is there already: choose another --output, or replace it with --force", path)
+}
+
+// save writes a file. One that has come to be since it was looked for is not
+// replaced either, unless forced.
+func (a *app) save(path string, text []byte, force bool) error {
+	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(filepath.Clean(path), how, 0o666) //nolint:gosec // the umask decides, as for every file a person makes
+	if errors.Is(err, os.ErrExist) {
+		return occupied(path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	a.say("Saved %s", path)
+	return nil
+}
+
+func (a *app) cancelCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel ID...",
+		Short: "Stop the work on transcriptions; their recordings stay",
+		Args:  withUsage(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.each(cmd.Context(), args, "Canceled", (*client.Client).Cancel)
+		},
+	}
+}
+
+func (a *app) deleteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete ID...",
+		Short: "Delete transcriptions with their recordings",
+		Args:  withUsage(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.each(cmd.Context(), args, "Deleted", (*client.Client).Delete)
+		},
+	}
+}
+
+// each does something to transcriptions, up to the first that it cannot be done to.
+func (a *app) each(ctx context.Context, ids []string, done string, do func(*client.Client, context.Context, string) error) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := do(c, ctx, id); err != nil {
+			return err
+		}
+		a.say("%s %s", done, id)
+	}
+	return nil
+}

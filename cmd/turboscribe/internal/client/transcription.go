@@ -1,0 +1,158 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Transcription is one transcription as the server tells it. Raw is all of it.
+type Transcription struct {
+	ID               string
+	FileName         string
+	Status           string
+	Stage            string
+	Progress         float64 // 0–1
+	QueuePosition    int
+	EstimatedSeconds float64 // 0: unknown
+	Language         string
+	Model            string
+	Duration         float64 // seconds; 0: unknown
+	Text             string
+	Warnings         []Problem
+	Error            *Problem
+	CreatedAt        time.Time
+
+	Raw json.RawMessage `json:"-"`
+}
+
+// Problem is a warning or a failure.
+type Problem struct{ Code, Message string }
+
+// Final reports whether nothing more will happen.
+func (t *Transcription) Final() bool {
+	return t.Status == "completed" || t.Status == "failed" || t.Status == "canceled"
+}
+
+// Page is a part of a list. Next is empty at the end.
+type Page struct {
+	Items []Transcription
+	Next  string `json:"nextCursor"`
+}
+
+// Filter narrows a list. Limit is the size of the page.
+type Filter struct {
+	Status string
+	Limit  int
+	Cursor string
+}
+
+// Limits bound an upload.
+type Limits struct {
+	MaxBytes    int64
+	MaxDuration float64 // seconds
+}
+
+// Models lists the models of a server.
+type Models struct {
+	Default string
+	Items   []Model
+}
+
+// Model is one of them.
+type Model struct {
+	Name         string
+	Installed    bool
+	Multilingual bool
+	Translates   bool
+	Demo         bool
+}
+
+// Transcription returns one transcription.
+func (c *Client) Transcription(ctx context.Context, id string) (*Transcription, error) {
+	var raw json.RawMessage
+	if err := c.call(ctx, http.MethodGet, transcriptionPath(id), &raw); err != nil {
+		return nil, err
+	}
+	return parseTranscription(raw)
+}
+
+func parseTranscription(raw json.RawMessage) (*Transcription, error) {
+	t := &Transcription{Raw: raw}
+	if err := json.Unmarshal(raw, t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Transcriptions returns a page, newest first.
+func (c *Client) Transcriptions(ctx context.Context, f Filter) (Page, error) {
+	q := url.Values{"limit": {strconv.Itoa(f.Limit)}}
+	if f.Status != "" {
+		q.Set("status", f.Status)
+	}
+	if f.Cursor != "" {
+		q.Set("cursor", f.Cursor)
+	}
+	var raw struct {
+		Items      []json.RawMessage
+		NextCursor string
+	}
+	if err := c.call(ctx, http.MethodGet, apiRoot+"/transcriptions?"+q.Encode(), &raw); err != nil {
+		return Page{}, err
+	}
+	p := Page{Next: raw.NextCursor}
+	for _, item := range raw.Items {
+		t, err := parseTranscription(item)
+		if err != nil {
+			return Page{}, err
+		}
+		p.Items = append(p.Items, *t)
+	}
+	return p, nil
+}
+
+// Cancel ends the work on a transcription. One that is canceled already is no error.
+func (c *Client) Cancel(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodPost, transcriptionPath(id)+"/cancel", nil)
+}
+
+// Delete removes a transcription with its recording.
+func (c *Client) Delete(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, transcriptionPath(id), nil)
+}
+
+// Export returns the text as a file of that format.
+func (c *Client) Export(ctx context.Context, id, format string) ([]byte, error) {
+	ctx, cancel := within(ctx, c.stall)
+	defer cancel()
+	got, err := c.signed(ctx, c.request(http.MethodGet, apiRoot+"/export/"+url.PathEscape(id)+"?format="+url.QueryEscape(format), nil))
+	if err != nil {
+		return nil, err
+	}
+	return got.body, nil
+}
+
+// Models returns the models the server knows, and which of them are installed.
+func (c *Client) Models(ctx context.Context) (Models, error) {
+	var m Models
+	err := c.call(ctx, http.MethodGet, apiRoot+"/models", &m)
+	return m, err
+}
+
+// Limits returns the bounds of an upload. Nobody has to be signed in.
+func (c *Client) Limits(ctx context.Context) (Limits, error) {
+	ctx, cancel := within(ctx, c.timeout)
+	defer cancel()
+	var l Limits
+	got, err := c.send(ctx, c.request(http.MethodGet, apiRoot+"/limits", nil))
+	if err != nil {
+		return l, err
+	}
+	return l, got.decode(&l)
+}
+
+func transcriptionPath(id string) string { return apiRoot + "/transcriptions/" + url.PathEscape(id) }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turboscribe/turboscribe/cmd/turboscribe/internal/client"
+)
+
+// pageSize is how many items one request asks for.
+const pageSize = 100
+
+func (a *app) listCommand() *cobra.Command {
+	var status string
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List transcriptions, newest first",
+		Args:  withUsage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return usage("--limit must be at least 1")
+			}
+			items, more, err := a.list(cmd.Context(), status, limit)
+			if err != nil {
+				return err
+			}
+			if more {
+				a.say("The newest %d are shown, and there may be more: --limit", len(items))
+			}
+			if asJSON {
+				return a.printItems(items)
+			}
+			return a.printTable(items)
+		},
+	}
+	cmd.Flags().StringVar(&status, "status", "", "only those of this status, such as completed or failed")
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many at most")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// list returns the newest transcriptions, and whether there are more.
+func (a *app) list(ctx context.Context, status string, limit int) (items []client.Transcription, more bool, err error) {
+	c, err := a.client()
+	if err != nil {
+		return nil, false, err
+	}
+	f := client.Filter{Status: status}
+	for len(items) < limit {
+		f.Limit = min(limit-len(items), pageSize)
+		page, err := c.Transcriptions(ctx, f)
+		if err != nil {
+			return nil, false, err
+		}
+		items = append(items, page.Items...)
+		if f.Cursor = page.Next; f.Cursor == "" || len(page.Items) == 0 {
+			break
+		}
+	}
+	return items[:min(limit, len(items))], f.Cursor != "", nil
+}
+
+func (a *app) printItems(items []client.Transcription) error {
+	raw := make([]json.RawMessage, len(items))
+	for i, t := range items {
+		raw[i] = t.Raw
+	}
+	return a.printJSON(raw)
+}
+
+func (a *app) printJSON(v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	return a.print("%s\n", lines(string(b)))
+}
+
+func (a *app) printTable(items []client.Transcription) error {
+	return a.table("ID\tSTATUS\tLENGTH\tCREATED\tFILE", len(items), func(i int) []string {
+		t := items[i]
+		status, length := t.Status, "-"
+		if !t.Final() && t.Progress > 0 {
+			status = fmt.Sprintf("%s %.0f%%", status, t.Progress*100)
+		}
+		if t.Duration > 0 {
+			length = secondsText(t.Duration)
+		}
+		return []string{t.ID, status, length, t.CreatedAt.Local().Format("2006-01-02 15:04"), t.FileName}
+	})
+}
+
+// table prints n rows in aligned columns below a head.
+func (a *app) table(head string, n int, row func(i int) []string) error {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	rows := []string{head}
+	for i := range n {
+		cells := row(i)
+		for j := range cells {
+			cells[j] = inline(cells[j])
+		}
+		rows = append(rows, strings.Join(cells, "\t"))
+	}
+	if _, err := fmt.Fprintln(w, strings.Join(rows, "\n")); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return a.print("%s", b.String())
+}
