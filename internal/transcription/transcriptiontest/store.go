@@ -27,6 +27,19 @@ type Store struct {
 	installed []string
 	refused   map[string]string
 	broken    func(context.Context) error
+	told      time.Time // by now, last
+}
+
+// now tells the time in microseconds, as PostgreSQL does, and never the same twice: a
+// change of a row must show in its time, and this store may need less than one for two.
+// The caller holds the lock.
+func (s *Store) now() time.Time {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if !now.After(s.told) {
+		now = s.told.Add(time.Microsecond)
+	}
+	s.told = now
+	return now
 }
 
 // BreakWith makes every call return what f does; nil mends the store.
@@ -87,7 +100,7 @@ func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transc
 	if _, ok := s.rows[t.ID]; ok {
 		return errTaken
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := s.now()
 	t.Status, t.CreatedAt, t.UpdatedAt, t.File.CreatedAt = transcription.Queued, now, now, now
 	s.insert(*t)
 	delete(s.uploads, t.ID)
@@ -177,7 +190,7 @@ func (s *Store) CancelTranscription(ctx context.Context, owner, id uuid.UUID) er
 		return transcription.AlreadyEnded(t.Status)
 	}
 	t.Status, t.Partial, t.Text, t.Segments = transcription.Canceled, false, "", nil
-	t.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond)
+	t.UpdatedAt = s.now()
 	s.rows[id] = t
 	return nil
 }

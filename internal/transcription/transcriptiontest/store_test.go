@@ -21,7 +21,7 @@ func (w world) Refuses(_ *testing.T, codes map[string]string) { w.Refuse(codes) 
 
 func (w world) End(_ *testing.T, id uuid.UUID, as transcription.Status) {
 	w.Change(id, func(t *transcription.Transcription) {
-		t.Status, t.UpdatedAt = as, time.Now()
+		t.Status, t.UpdatedAt = as, t.UpdatedAt.Add(time.Microsecond)
 		if as == transcription.Failed {
 			t.Failure = &transcription.Failure{Code: "no_audio", Message: "No."}
 			return
