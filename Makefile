@@ -25,6 +25,8 @@ build: packages tools whisper ## build the programs into bin/
 	@scripts/build
 
 test: build ## run every test on real servers, which it brings along
+	@scripts/packages gpu
+	@scripts/whisper vulkan
 	@scripts/test
 
 cover: packages ## test coverage of the core packages; fails below 80 %

@@ -171,31 +171,9 @@ func (p *process) idle(t *testing.T) (since time.Time) {
 // used, those that are gone included, and whether one of them is an ffmpeg.
 func (p *process) used(t *testing.T) (ticks int, ffmpeg bool) {
 	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	type row struct{ name, parent, ticks string }
-	children, all := map[string][]string{}, map[string]row{}
-	for _, path := range stats {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has just ended
-		}
-		pid, rest, _ := strings.Cut(string(b), " (")
-		at := strings.LastIndex(rest, ") ")
-		fields := strings.Fields(rest[at+2:])
-		all[pid] = row{rest[:at], fields[1], strings.Join(fields[11:15], " ")}
-		children[fields[1]] = append(children[fields[1]], pid)
-	}
-	for pids := []string{strconv.Itoa(p.cmd.Process.Pid)}; len(pids) > 0; pids = pids[1:] {
-		var user, system, childUser, childSystem int
-		if _, err := fmt.Sscan(all[pids[0]].ticks, &user, &system, &childUser, &childSystem); err != nil {
-			continue
-		}
-		ticks += user + system + childUser + childSystem
-		ffmpeg = ffmpeg || strings.HasPrefix(all[pids[0]].name, "ff")
-		pids = append(pids, children[pids[0]]...)
+	for _, r := range p.family(t) {
+		ticks += r.ticks
+		ffmpeg = ffmpeg || strings.HasPrefix(r.name, "ff")
 	}
 	return ticks, ffmpeg
 }

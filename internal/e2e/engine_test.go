@@ -1,0 +1,112 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestEngineKilled kills the engine process again and again, at any moment of its
+// work: every recording gets the text that it has when nothing happens.
+func TestEngineKilled(t *testing.T) {
+	t.Parallel()
+	const kills, waiting = 20, 3
+	s := newStack(t, nil)
+	p := s.person(t)
+	names := []string{"samples/meeting", "test/long1", "test/short05"}
+	recordings, want := map[string][]byte{}, map[string]transcription{}
+	for _, name := range names {
+		recordings[name] = demo(t, name+".flac")
+		want[name] = p.complete(p.send("clip.flac", recordings[name]))
+	}
+
+	sent := map[string]string{}
+	for n := range kills {
+		for s.count(t.Context(), "SELECT count(*) FROM transcriptions WHERE completed_at IS NULL") < waiting {
+			name := names[len(sent)%len(names)]
+			sent[p.send("clip.flac", recordings[name])] = name
+		}
+		s.killEngine(t)
+		t.Logf("kill %d, %d recordings sent", n+1, len(sent))
+	}
+	for id, name := range sent {
+		got := p.complete(id)
+		if got.Text != want[name].Text || !slices.Equal(got.Segments, want[name].Segments) {
+			t.Errorf("%s has another text:\n%s\n%s", name, got.Text, want[name].Text)
+		}
+	}
+
+	hit := s.count(t.Context(), "SELECT sum(attempts - 1) FROM steps WHERE kind = 'transcribe'")
+	restarts := s.metric(t, `turboscribe_engine_restarts_total{reason="crash"}`)
+	t.Logf("%d recordings, %d attempts in vain, %v restarts", len(sent), hit, restarts)
+	if hit < kills {
+		t.Errorf("%d kills cost %d attempts, at least one each is expected", kills, hit)
+	}
+	if restarts < kills {
+		t.Errorf("%v restarts are reported after %d kills", restarts, kills)
+	}
+}
+
+// killEngine kills the engine process of the worker while it has work. It spares what
+// has only one attempt left: that it gives up then is another test's matter.
+func (s *stack) killEngine(t *testing.T) {
+	t.Helper()
+	const atWork = "SELECT count(*) FROM steps WHERE kind = 'transcribe' AND state = 'running' AND attempts %s 5"
+	for {
+		time.Sleep(rand.N(800 * time.Millisecond)) // any moment will do
+		engines := s.worker.engines(t)
+		if len(engines) != 1 || s.count(t.Context(), fmt.Sprintf(atWork, ">=")) != 0 || s.count(t.Context(), fmt.Sprintf(atWork, "<")) == 0 {
+			continue
+		}
+		if err := syscall.Kill(engines[0], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the engine is gone", func() bool { return !slices.Contains(s.worker.engines(t), engines[0]) })
+		return
+	}
+}
+
+// engines returns the process ids of the worker's engine processes, which run its own
+// program. There is one unless it is just being replaced.
+func (p *process) engines(t *testing.T) (pids []int) {
+	t.Helper()
+	family := p.family(t)
+	for _, r := range family[1:] {
+		if r.program() == family[0].program() {
+			pids = append(pids, r.pid)
+		}
+	}
+	return pids
+}
+
+// metric returns the value of one of the worker's metrics, by its name and labels.
+func (s *stack) metric(t *testing.T, name string) (value float64) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.env["TS_WORKER_HEALTH_ADDR"]+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // only read
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if rest, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			if _, err := fmt.Sscan(rest, &value); err != nil {
+				t.Fatal(err)
+			}
+			return value
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
+}
