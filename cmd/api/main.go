@@ -17,6 +17,7 @@ import (
 	"github.com/turboscribe/turboscribe/config"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/daemon"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
 func main() { daemon.Main(run) }
@@ -32,7 +33,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	log.Info().Str("version", build.Version()).Msg("starting")
 	ctx = log.WithContext(ctx)
-	b, err := backend.Open(ctx, "api", c.Postgres, c.Redis, c.S3)
+	b, err := backend.Open(ctx, transcription.ByAPI, "api", c.Postgres, c.Redis, c.S3)
 	if err != nil {
 		return err
 	}

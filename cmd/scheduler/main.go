@@ -18,6 +18,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
 func main() { daemon.Main(run) }
@@ -36,7 +37,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	log.Info().Str("version", build.Version()).Msg("starting")
 	ctx = log.WithContext(ctx)
-	b, err := backend.Open(ctx, "scheduler", c.Postgres, c.Redis, c.S3)
+	b, err := backend.Open(ctx, transcription.ByScheduler, "scheduler", c.Postgres, c.Redis, c.S3)
 	if err != nil {
 		return err
 	}

@@ -106,6 +106,28 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	p := signedIn(t, newFake(t))
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).Local().Format("2006-01-02 15:04:05")
+	want := "TIME                 RUN  EVENT        BY       DETAILS\n" +
+		at + "  1    created      user u1  \n" + at + "  1    step_failed  worker   attempt=2 step=transcribe\\u001b\n"
+	if got := p.run("history", fakeID); got.code != 0 || got.stdout != want {
+		t.Errorf("result %+v, want\n%s", got, want)
+	}
+	got := p.run("history", "--json", fakeID)
+	var events []map[string]any
+	if err := json.Unmarshal([]byte(got.stdout), &events); err != nil || len(events) != 2 || events[1]["type"] != "step_failed" {
+		t.Errorf("result %+v, %v", got, err)
+	}
+	if got := p.run("history", "unknown"); got.code != exitFailure || got.stderr != "Error: There is no transcription of that id.\n" {
+		t.Errorf("result %+v", got)
+	}
+	if got := p.run("history"); got.code != exitUsage {
+		t.Errorf("result %+v", got)
+	}
+}
+
 func TestList(t *testing.T) {
 	t.Parallel()
 	p := signedIn(t, newFake(t))

@@ -165,6 +165,8 @@ func (f *fake) signedIn(w http.ResponseWriter, r *http.Request, path string) {
 		w.WriteHeader(http.StatusNoContent)
 	case r.Method == http.MethodPost && path == "/transcriptions/"+fakeID+"/cancel":
 		answer(w, 200, f.describe(state{"canceled", 0.5, ""}))
+	case path == "/transcriptions/"+fakeID+"/history":
+		history(w, r)
 	case path == "/transcriptions/"+fakeID:
 		f.transcription(w, r)
 	case path == "/export/"+fakeID:
@@ -242,6 +244,21 @@ func (f *fake) describe(s state) map[string]any {
 		t["error"] = map[string]any{"code": "no_speech", "message": s.failure}
 	}
 	return t
+}
+
+// history has two events in two pages.
+func history(w http.ResponseWriter, r *http.Request) {
+	at := "2026-03-01T12:00:00.000Z"
+	if r.URL.Query().Get("cursor") == "" {
+		answer(w, 200, map[string]any{"nextCursor": "2", "items": []any{map[string]any{
+			"id": 1, "type": "created", "run": 1, "at": at, "actor": map[string]any{"kind": "user", "name": "u1"}, "details": map[string]any{},
+		}}})
+		return
+	}
+	answer(w, 200, map[string]any{"nextCursor": nil, "items": []any{map[string]any{
+		"id": 2, "type": "step_failed", "run": 1, "at": at, "actor": map[string]any{"kind": "worker", "name": nil},
+		"details": map[string]any{"step": "transcribe\x1b", "attempt": 2},
+	}}})
 }
 
 // list has 150 items in pages of at most 100.

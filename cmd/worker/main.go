@@ -20,6 +20,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/media"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/task"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/whisper"
 )
 
@@ -76,7 +77,7 @@ func work(ctx context.Context, c config.Worker) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	b, err := backend.Open(ctx, c.Name, c.Postgres, c.Redis, c.S3)
+	b, err := backend.Open(ctx, transcription.ByWorker, c.Name, c.Postgres, c.Redis, c.S3)
 	if err != nil {
 		return err
 	}

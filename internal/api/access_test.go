@@ -29,6 +29,7 @@ func TestAccess(t *testing.T) {
 		{"POST /api/v1/files/upload", "/api/v1/files/upload", "{}", 401, 415, 415, 415, 403, "unauthenticated", "not_multipart", "not_multipart"},
 		{"GET /api/v1/transcriptions", "/api/v1/transcriptions", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
 		{"GET /api/v1/transcriptions/:id", "/api/v1/transcriptions/{id}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"GET /api/v1/transcriptions/:id/history", "/api/v1/transcriptions/{id}/history", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"POST /api/v1/transcriptions/:id/cancel", "/api/v1/transcriptions/{id}/cancel", "", 401, 409, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"GET /api/v1/export/:id", "/api/v1/export/{id}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"DELETE /api/v1/transcriptions/:id", "/api/v1/transcriptions/{id}", "", 401, 204, 404, 404, 403, "unauthenticated", "not_found", "not_found"},

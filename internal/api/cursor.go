@@ -11,8 +11,11 @@ import (
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
-// cursorBytes is the length of a cursor: a time in nanoseconds and an id.
-const cursorBytes = 8 + 16
+// The lengths of cursors: a time in nanoseconds and an id, or a number.
+const (
+	cursorBytes = 8 + 16
+	placeBytes  = 8
+)
 
 // A cursor is opaque to clients, so that it may change, but no secret: whose
 // list it is read in is decided by who asks.
@@ -28,11 +31,36 @@ func parseCursor(s string) (transcription.Cursor, error) {
 	if s == "" {
 		return transcription.Cursor{}, nil
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) != cursorBytes {
-		return transcription.Cursor{}, fault.New(fault.Invalid, "That is no cursor. Take nextCursor from the page before, or leave it out.").
-			WithCode("invalid_cursor").With("field", "cursor")
+	raw, err := decodeCursor(s, cursorBytes)
+	if err != nil {
+		return transcription.Cursor{}, err
 	}
 	at := int64(binary.BigEndian.Uint64(raw)) //nolint:gosec // the bits come back as they went
 	return transcription.Cursor{CreatedAt: time.Unix(0, at).UTC(), ID: uuid.UUID(raw[8:])}, nil
+}
+
+// formatPlace returns the cursor of a list that is ordered by a number.
+func formatPlace(n int64) string {
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(n))) //nolint:gosec // the bits come back as they went
+}
+
+// parsePlace returns 0 for an empty string.
+func parsePlace(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	raw, err := decodeCursor(s, placeBytes)
+	if err != nil {
+		return 0, err
+	}
+	return int64(binary.BigEndian.Uint64(raw)), nil //nolint:gosec // the bits come back as they went
+}
+
+func decodeCursor(s string, size int) ([]byte, error) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(raw) != size {
+		return nil, fault.New(fault.Invalid, "That is no cursor. Take nextCursor from the page before, or leave it out.").
+			WithCode("invalid_cursor").With("field", "cursor")
+	}
+	return raw, nil
 }

@@ -118,22 +118,30 @@ func readQuery(c echo.Context) (url.Values, error) {
 }
 
 func readFilter(q url.Values) (transcription.Filter, error) {
-	f := transcription.Filter{Status: transcription.Status(q.Get("status")), Limit: defaultPage}
+	f := transcription.Filter{Status: transcription.Status(q.Get("status"))}
 	if f.Status != "" && !slices.Contains(transcription.Statuses, f.Status) {
 		return f, fault.New(fault.Invalid, "There is no status %q.", f.Status).
 			WithCode("invalid_status").With("field", "status").With("allowed", transcription.Statuses)
 	}
-	if text := q.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return f, fault.New(fault.Invalid, "The limit must be a number between 1 and %d.", transcription.MaxPage).
-				WithCode("invalid_limit").With("field", "limit")
-		}
-		f.Limit = n
-	}
 	var err error
+	if f.Limit, err = readLimit(q); err != nil {
+		return f, err
+	}
 	f.After, err = parseCursor(q.Get("cursor"))
 	return f, err
+}
+
+func readLimit(q url.Values) (int, error) {
+	text := q.Get("limit")
+	if text == "" {
+		return defaultPage, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fault.New(fault.Invalid, "The limit must be a number between 1 and %d.", transcription.MaxPage).
+			WithCode("invalid_limit").With("field", "limit")
+	}
+	return n, nil
 }
 
 // attachment returns the Content-Disposition under which a browser saves a file:

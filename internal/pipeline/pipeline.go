@@ -70,7 +70,8 @@ func (s Step) String() string { return fmt.Sprintf("%s:%s:%d:%d", s.Kind, s.Ref,
 type Lease struct {
 	Step    Step
 	Token   uuid.UUID
-	Attempt int // 1 for the first; crashes count
+	Attempt int    // 1 for the first; crashes count
+	Worker  string // who holds it
 }
 
 // Chunk is the unit of work and of retry: a stretch of sound in its own object.

@@ -32,7 +32,9 @@ func (db *DB) Rollback(ctx context.Context) error {
 
 // Move changes a status without the guard of a lease.
 func (db *DB) Move(ctx context.Context, ref transcription.Ref, to transcription.Status) error {
-	return db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error { return move(ctx, tx, ref, to) })
+	return db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return move(ctx, tx, change{ref: ref, to: to, by: db.self})
+	})
 }
 
 // Wrap is wrap.

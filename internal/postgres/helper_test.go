@@ -61,6 +61,12 @@ func execSQL(t testing.TB, db *postgres.DB, query string, args ...any) {
 	ok(t, err)
 }
 
+// unguarded lets a test put transcriptions into any status.
+func unguarded(t testing.TB, db *postgres.DB) {
+	t.Helper()
+	execSQL(t, db, "ALTER TABLE transcriptions DISABLE TRIGGER transcriptions_move")
+}
+
 func readSQL[T any](t testing.TB, db *postgres.DB, query string, args ...any) (value T) {
 	t.Helper()
 	ok(t, db.SQL().NewRaw(query, args...).Scan(t.Context(), &value))

@@ -22,20 +22,30 @@ const straggler = 6 * time.Minute
 // uploadTime is how long an upload may take until its objects are swept.
 const uploadTime = 24 * time.Hour
 
+// rescue makes steps of dead workers wait again and records that. Rows that somebody
+// else has locked are left for the next time: waiting for a transcription with one of
+// its steps locked would be the wrong order.
+const rescue = `
+	WITH x AS (
+		SELECT s.transcription_id, s.run, s.kind, s.index, s.attempts, s.worker
+		FROM steps AS s JOIN transcriptions AS t ON t.id = s.transcription_id
+		WHERE s.state = 'running' AND s.lease_until < now() AND s.attempts < s.max_attempts
+		ORDER BY s.lease_until LIMIT ? FOR UPDATE OF t, s SKIP LOCKED
+	), told AS (
+		INSERT INTO events (transcription_id, run, type, actor, who, details)
+		SELECT transcription_id, run, ?, ?, ?, jsonb_build_object('step', kind, 'index', index, 'attempt', attempts, 'worker', worker)
+		FROM x
+	)
+	UPDATE steps AS s SET state = 'waiting', next_at = now(), lease_token = NULL, lease_until = NULL FROM x
+	WHERE s.transcription_id = x.transcription_id AND s.run = x.run AND s.kind = x.kind AND s.index = x.index
+	RETURNING ` + stepColumns
+
 // Rescue makes at most limit steps with an expired lease wait again and returns
 // them; those out of attempts are returned as exhausted instead, and will be again
 // until their run is failed.
 func (db *DB) Rescue(ctx context.Context, limit int) (rescued, exhausted []pipeline.Step, err error) {
 	var rows []stepRow
-	err = db.bun.NewRaw(`
-		UPDATE steps AS s SET state = 'waiting', next_at = now(), lease_token = NULL, lease_until = NULL
-		FROM (
-			SELECT transcription_id, run, kind, index FROM steps
-			WHERE state = 'running' AND lease_until < now() AND attempts < max_attempts
-			ORDER BY lease_until LIMIT ? FOR UPDATE SKIP LOCKED
-		) AS x
-		WHERE s.transcription_id = x.transcription_id AND s.run = x.run AND s.kind = x.kind AND s.index = x.index
-		RETURNING `+stepColumns, limit).Scan(ctx, &rows)
+	err = db.bun.NewRaw(rescue, limit, transcription.StepRescued, db.self.Kind, db.self.Name).Scan(ctx, &rows)
 	if err != nil {
 		return nil, nil, wrap(err, "rescue steps")
 	}

@@ -34,6 +34,7 @@ const minConns = 3
 type DB struct {
 	bun  *bun.DB
 	addr string // for messages; without secrets
+	self transcription.Actor
 
 	measuring chan struct{} // held by who reads or writes measured
 	measured  measurement
@@ -48,12 +49,13 @@ var (
 // Options are the settings of the pool. The zero value of a field means its
 // default.
 type Options struct {
-	URL            string        // postgres://user:password@host:port/database?sslmode=…
-	Name           string        // of this process, shown in pg_stat_activity
-	MaxConns       int           // default 10, at least 3
-	ConnectTimeout time.Duration // of one connection, default 5 s
-	IdleTimeout    time.Duration // after which an unused connection is closed, default 5 min
-	Lifetime       time.Duration // after which any connection is replaced, default 1 h
+	URL            string                  // postgres://user:password@host:port/database?sslmode=…
+	Name           string                  // of this process, shown in pg_stat_activity
+	Kind           transcription.ActorKind // of this process, in the events that it causes; the API by default
+	MaxConns       int                     // default 10, at least 3
+	ConnectTimeout time.Duration           // of one connection, default 5 s
+	IdleTimeout    time.Duration           // after which an unused connection is closed, default 5 min
+	Lifetime       time.Duration           // after which any connection is replaced, default 1 h
 }
 
 // Open returns the database at o.URL. It does not connect yet, so it fails only
@@ -74,7 +76,8 @@ func Open(o Options) (*DB, error) {
 	pool.SetConnMaxIdleTime(or(o.IdleTimeout, 5*time.Minute))
 	pool.SetConnMaxLifetime(or(o.Lifetime, time.Hour))
 	addr := fmt.Sprintf("%s:%d/%s as %s", cfg.Host, cfg.Port, cfg.Database, cfg.User)
-	return &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, measuring: make(chan struct{}, 1)}, nil
+	self := transcription.Actor{Kind: or(o.Kind, transcription.ByAPI), Name: o.Name}
+	return &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, measuring: make(chan struct{}, 1)}, nil
 }
 
 func or[T comparable](value, otherwise T) T {

@@ -45,7 +45,7 @@ func saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pipeline.Sou
 	if err := hold(ctx, tx, l, pipeline.Prepare); err != nil {
 		return err
 	}
-	return move(ctx, tx, l.Step.Ref, transcription.Preparing, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+	return move(ctx, tx, change{ref: l.Step.Ref, to: transcription.Preparing, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 		if s.Duration > 0 {
 			q = q.Set("duration_samples = ?", s.Duration)
 		}
@@ -73,7 +73,7 @@ func (db *DB) FinishPrepare(ctx context.Context, l pipeline.Lease, s pipeline.So
 		if err := finish(ctx, tx, l); err != nil {
 			return err
 		}
-		return move(ctx, tx, l.Step.Ref, transcription.Transcribing)
+		return move(ctx, tx, change{ref: l.Step.Ref, to: transcription.Transcribing, by: holder(l)})
 	})
 	return wrap(err, "finish preparing %s", l.Step.Ref)
 }
@@ -94,7 +94,7 @@ func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
 		if err != nil || left {
 			return err
 		}
-		if err := move(ctx, tx, ref, transcription.Merging); err != nil {
+		if err := move(ctx, tx, change{ref: ref, to: transcription.Merging, by: db.self}); err != nil {
 			return err
 		}
 		return addStep(ctx, tx, newStepRow(ref, p.OwnerID, pipeline.Merge, 0, 1))
@@ -128,7 +128,7 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 		if err := discard(ctx, tx, chunkPrefix(p, ref)); err != nil {
 			return err
 		}
-		return move(ctx, tx, ref, transcription.Completed, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return move(ctx, tx, change{ref: ref, to: transcription.Completed, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 			row := &transcriptionRow{Warnings: newWarnings(t.Warnings), Coverage: newCoverage(t.Coverage)}
 			return q.Set("completed_at = statement_timestamp()").Set("progress = 1").Set("text = ?", clean(t.Text)).
 				Set("warnings = ?", row.Warnings).Set("coverage = ?", row.Coverage)
@@ -153,7 +153,7 @@ func (db *DB) Fail(ctx context.Context, l pipeline.Lease, f transcription.Failur
 		if err := hold(ctx, tx, l, l.Step.Kind); err != nil {
 			return err
 		}
-		return fail(ctx, tx, p, ref, f)
+		return fail(ctx, tx, p, change{ref: ref, by: holder(l)}, f)
 	})
 	return wrap(err, "fail %s", ref)
 }
@@ -174,26 +174,28 @@ func (db *DB) GiveUp(ctx context.Context, s pipeline.Step, f transcription.Failu
 		if err != nil {
 			return err
 		}
-		return fail(ctx, tx, p, s.Ref, f)
+		return fail(ctx, tx, p, change{ref: s.Ref, by: db.self}, f)
 	})
 	return wrap(err, "give up %s", s)
 }
 
 // fail ends a locked run.
-func fail(ctx context.Context, tx bun.Tx, p parent, ref transcription.Ref, f transcription.Failure) error {
-	err := move(ctx, tx, ref, transcription.Failed, func(q *bun.UpdateQuery) *bun.UpdateQuery {
-		return q.Set("failure_code = ?", or(f.Code, string(fault.Internal))).Set("failure_message = ?", clean(f.Message))
+func fail(ctx context.Context, tx bun.Tx, p parent, c change, f transcription.Failure) error {
+	f.Code = or(f.Code, string(fault.Internal))
+	c.to, c.details = transcription.Failed, map[string]any{"code": f.Code}
+	err := move(ctx, tx, c, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Set("failure_code = ?", f.Code).Set("failure_message = ?", clean(f.Message))
 	})
 	if err != nil {
 		return err
 	}
-	if err := stop(ctx, tx, ref); err != nil {
+	if err := stop(ctx, tx, c.ref); err != nil {
 		return err
 	}
 	if slices.Contains(hopeless, f.Code) {
-		return discard(ctx, tx, transcription.Prefix(p.OwnerID, ref.ID))
+		return discard(ctx, tx, transcription.Prefix(p.OwnerID, c.ref.ID))
 	}
-	return discard(ctx, tx, chunkPrefix(p, ref))
+	return discard(ctx, tx, chunkPrefix(p, c.ref))
 }
 
 // stop ends all steps of a run that are not done.

@@ -160,6 +160,7 @@ func upTo(t *testing.T, db *postgres.DB, owner uuid.UUID, k pipeline.Kind) pipel
 func TestDB_fencing(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
+	unguarded(t, db)
 	owner := addUser(t, db)
 	spoil := map[string]func(*testing.T, *pipeline.Lease){
 		"an old token": func(_ *testing.T, l *pipeline.Lease) { l.Token = uuid.New() },
@@ -369,6 +370,7 @@ func TestDB_Fail(t *testing.T) {
 func TestMove(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
+	unguarded(t, db)
 	tr := addTranscription(t, db, addUser(t, db))
 	force := func(s transcription.Status) {
 		t.Helper()

@@ -132,7 +132,7 @@ func finish(ctx context.Context, tx bun.Tx, l pipeline.Lease) error {
 // done, somebody else's, of an older generation or run, or out of attempts. Only
 // the generation that was put in the queue last can be claimed.
 func (db *DB) Claim(ctx context.Context, s pipeline.Step, worker string, lease time.Duration) (pipeline.Lease, error) {
-	l := pipeline.Lease{Step: s}
+	l := pipeline.Lease{Step: s, Worker: worker}
 	q := db.bun.NewUpdate().Model((*stepRow)(nil)).TableExpr("transcriptions AS t").
 		Set("state = ?", running).Set("attempts = s.attempts + 1").Set("worker = ?", worker).
 		Set("lease_token = gen_random_uuid()").Set("lease_until = clock_timestamp() + make_interval(secs => ?)", lease.Seconds()).
@@ -159,19 +159,27 @@ func (db *DB) Renew(ctx context.Context, l pipeline.Lease, lease time.Duration) 
 // Release hands the step back to be dispatched again after the delay. An attempt
 // that was merely interrupted does not count. A step that is out of attempts stays
 // where it is with its lease run out, so that Rescue reports it as exhausted.
-// Conflict: the lease is lost.
+// Conflict: the lease is lost or the run is over.
 func (db *DB) Release(ctx context.Context, l pipeline.Lease, after time.Duration, interrupted bool) error {
 	spared := 0
 	if interrupted {
 		spared = 1
 	}
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := lockRun(ctx, tx, l.Step.Ref); err != nil {
+			return err
+		}
 		again := tx.NewUpdate().Model((*stepRow)(nil)).Set("state = ?", waiting).Set("attempts = s.attempts - ?", spared).
 			Set("next_at = clock_timestamp() + make_interval(secs => ?)", after.Seconds()).
 			Where("s.attempts - ? < s.max_attempts", spared)
 		n, err := affected(leased(unlease(again), l).Exec(ctx))
-		if err != nil || n > 0 {
+		if err != nil || n > 0 && interrupted {
 			return err
+		}
+		if n > 0 {
+			return record(ctx, tx, event{ref: l.Step.Ref, kind: transcription.StepFailed, by: holder(l), details: map[string]any{
+				"step": l.Step.Kind, "index": l.Step.Index, "attempt": l.Attempt,
+			}})
 		}
 		over := tx.NewUpdate().Model((*stepRow)(nil)).Set("lease_until = now() - interval '1 second'")
 		n, err = affected(leased(over, l).Exec(ctx))

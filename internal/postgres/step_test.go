@@ -101,6 +101,7 @@ func TestDB_Claim_atOnce(t *testing.T) {
 func TestDB_Claim_runIsOver(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
+	unguarded(t, db)
 	tr := addTranscription(t, db, addUser(t, db))
 	s := dispatchOne(t, db)
 	for _, set := range []string{"run = 2", "run = 1, status = 'canceled'"} {

@@ -104,7 +104,7 @@ var listed = []string{
 }
 
 // CreateTranscription inserts the file and the transcription, queued, with its
-// prepare step, in one transaction, which also takes BeginUpload back. It sets the
+// prepare step and its first event, in one transaction, which also takes BeginUpload back. It sets the
 // status and the times of t, which are the database's. Conflict: there is one of
 // that id.
 func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcription) error {
@@ -119,6 +119,9 @@ func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcri
 		step := newStepRow(t.Ref(), t.OwnerID, pipeline.Prepare, 0, 1)
 		step.Model = t.Options.Model
 		if err := addStep(ctx, tx, step); err != nil {
+			return err
+		}
+		if err := announce(ctx, tx, change{ref: t.Ref(), to: row.Status, by: user(t.OwnerID)}, ""); err != nil {
 			return err
 		}
 		return spare(ctx, tx, transcription.Prefix(t.OwnerID, t.ID))
@@ -208,7 +211,7 @@ func (db *DB) CancelTranscription(ctx context.Context, owner, id uuid.UUID) erro
 		if p.Status.Final() {
 			return transcription.AlreadyEnded(p.Status)
 		}
-		if err := move(ctx, tx, ref, transcription.Canceled); err != nil {
+		if err := move(ctx, tx, change{ref: ref, to: transcription.Canceled, by: user(owner)}); err != nil {
 			return err
 		}
 		if err := stop(ctx, tx, ref); err != nil {

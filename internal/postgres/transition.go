@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -32,20 +34,38 @@ func living() (found []transcription.Status) {
 	return found
 }
 
+// change is a change of status.
+type change struct {
+	ref     transcription.Ref
+	to      transcription.Status
+	by      transcription.Actor
+	details map[string]any
+}
+
 // move is the one place where a status changes. Set may add what belongs to the new
 // status, in the same statement. Conflict: the run is not in a status that leads
 // there.
-func move(ctx context.Context, tx bun.Tx, ref transcription.Ref, to transcription.Status, set ...func(*bun.UpdateQuery) *bun.UpdateQuery) error {
-	n, err := affected(tx.NewUpdate().Model((*transcriptionRow)(nil)).
-		Set("status = ?", to).Set("updated_at = clock_timestamp()").Apply(set...).
-		Where("id = ?", ref.ID).Where("run = ?", ref.Run).Where("status IN (?)", bun.List(before[to])).Exec(ctx))
-	if err != nil {
+func move(ctx context.Context, tx bun.Tx, c change, set ...func(*bun.UpdateQuery) *bun.UpdateQuery) error {
+	var from transcription.Status
+	err := tx.NewUpdate().Model((*transcriptionRow)(nil)).
+		TableExpr("(SELECT status AS was FROM transcriptions WHERE id = ? FOR UPDATE) AS old", c.ref.ID).
+		Set("status = ?", c.to).Set("updated_at = clock_timestamp()").Apply(set...).
+		Where("t.id = ?", c.ref.ID).Where("t.run = ?", c.ref.Run).Where("t.status IN (?)", bun.List(before[c.to])).
+		Returning("old.was").Scan(ctx, &from)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.New(fault.Conflict, "Transcription %s cannot become %s now.", c.ref, c.to)
+	}
+	if err != nil || from == c.to {
 		return err
 	}
-	if n == 0 {
-		return fault.New(fault.Conflict, "Transcription %s cannot become %s now.", ref, to)
-	}
-	return nil
+	return announce(ctx, tx, c, from)
+}
+
+// announce writes what others learn of a change by, in the same transaction. What
+// shall be there if and only if a status has changed is written here and nowhere
+// else. From is empty for a transcription that was just created.
+func announce(ctx context.Context, tx bun.Tx, c change, from transcription.Status) error {
+	return record(ctx, tx, event{ref: c.ref, kind: eventType(from, c.to), by: c.by, details: c.details})
 }
 
 // parent is what a locked transcription tells about itself.

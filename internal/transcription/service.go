@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
-	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
 // Store keeps transcriptions. Every read and write is scoped by owner: what
@@ -32,6 +31,9 @@ type Store interface {
 	Transcription(ctx context.Context, owner, id uuid.UUID) (*Transcription, error)
 	// Transcriptions returns a page, newest first, without text and segments.
 	Transcriptions(ctx context.Context, owner uuid.UUID, f Filter) ([]Transcription, error)
+	// Events returns what has happened to a transcription, oldest first, behind the
+	// event of that id; at most limit.
+	Events(ctx context.Context, owner, id uuid.UUID, after int64, limit int) ([]Event, error)
 	// CancelTranscription ends the run in the status canceled and leaves its chunks
 	// to be collected; the recording stays. One that is canceled already stays as it
 	// is. Conflict already_ended: it has completed or failed.
@@ -128,8 +130,8 @@ func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) 
 	if err := who.Require(auth.ReadTranscriptions); err != nil {
 		return nil, err
 	}
-	if f.Limit < 1 || f.Limit > MaxPage {
-		return nil, fault.New(fault.Invalid, "The limit must be between 1 and %d.", MaxPage).WithCode("invalid_limit").With("field", "limit")
+	if err := checkLimit(f.Limit); err != nil {
+		return nil, err
 	}
 	return s.store.Transcriptions(ctx, who.UserID, f)
 }

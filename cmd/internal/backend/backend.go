@@ -13,6 +13,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/task"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
 // Backend holds the open clients.
@@ -24,15 +25,15 @@ type Backend struct {
 }
 
 // Open returns clients that have not connected yet. Name is shown to those who
-// look at the servers' connections.
-func Open(ctx context.Context, name string, pg config.Postgres, redis config.Redis, s3 config.S3) (b *Backend, err error) {
+// look at the servers' connections; it and kind name the program in events.
+func Open(ctx context.Context, kind transcription.ActorKind, name string, pg config.Postgres, redis config.Redis, s3 config.S3) (b *Backend, err error) {
 	b = &Backend{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	if b.DB, err = postgres.Open(postgres.Options{URL: pg.URL, Name: name, MaxConns: pg.MaxConns}); err != nil {
+	if b.DB, err = postgres.Open(postgres.Options{URL: pg.URL, Name: name, Kind: kind, MaxConns: pg.MaxConns}); err != nil {
 		return b, err
 	}
 	if b.Redis, err = kv.Open(ctx, redis.URL, kv.Options{}); err != nil {

@@ -302,7 +302,7 @@ func (m *Memory) Complete(_ context.Context, l pipeline.Lease, t pipeline.Transc
 }
 
 // Claim implements pipeline.Store.
-func (m *Memory) Claim(_ context.Context, s pipeline.Step, _ string, lease time.Duration) (pipeline.Lease, error) {
+func (m *Memory) Claim(_ context.Context, s pipeline.Step, worker string, lease time.Duration) (pipeline.Lease, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, err := m.living(s.Ref)
@@ -315,7 +315,7 @@ func (m *Memory) Claim(_ context.Context, s pipeline.Step, _ string, lease time.
 	}
 	row.state, row.token, row.until = running, uuid.New(), time.Now().Add(lease)
 	row.attempts++
-	return pipeline.Lease{Step: s, Token: row.token, Attempt: row.attempts}, nil
+	return pipeline.Lease{Step: s, Token: row.token, Attempt: row.attempts, Worker: worker}, nil
 }
 
 // Renew implements pipeline.Store.

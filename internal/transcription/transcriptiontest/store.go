@@ -24,6 +24,8 @@ type Store struct {
 	mu        sync.Mutex
 	rows      map[uuid.UUID]transcription.Transcription
 	uploads   map[uuid.UUID]bool // that have begun and not ended
+	events    map[uuid.UUID][]transcription.Event
+	told      int64 // events so far
 	installed []string
 	refused   map[string]string
 	broken    func(context.Context) error
@@ -103,8 +105,52 @@ func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transc
 	now := s.now()
 	t.Status, t.CreatedAt, t.UpdatedAt, t.File.CreatedAt = transcription.Queued, now, now, now
 	s.insert(*t)
+	s.record(t, transcription.Created)
 	delete(s.uploads, t.ID)
 	return nil
+}
+
+// record adds an event that the owner has brought about.
+func (s *Store) record(t *transcription.Transcription, what transcription.EventType) {
+	s.told++
+	by := transcription.Actor{Kind: transcription.ByUser, Name: t.OwnerID.String()}
+	s.tell(t.ID, transcription.Event{ID: s.told, Run: t.Run, At: t.UpdatedAt, Type: what, Actor: by, Details: map[string]any{}})
+}
+
+func (s *Store) tell(id uuid.UUID, e transcription.Event) {
+	if s.events == nil {
+		s.events = map[uuid.UUID][]transcription.Event{}
+	}
+	s.events[id] = append(s.events[id], e)
+}
+
+// Tell adds an event as it is, as those who work on a transcription do.
+func (s *Store) Tell(id uuid.UUID, e transcription.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told++
+	e.ID = s.told
+	s.tell(id, e)
+}
+
+// Events implements transcription.Store.
+func (s *Store) Events(ctx context.Context, owner, id uuid.UUID, after int64, limit int) ([]transcription.Event, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if _, err := s.own(owner, id); err != nil {
+		return nil, err
+	}
+	found := []transcription.Event{}
+	for _, e := range s.events[id] {
+		if e.ID > after && len(found) < limit {
+			e.Details = maps.Clone(e.Details)
+			found = append(found, e)
+		}
+	}
+	return found, nil
 }
 
 func (s *Store) insert(t transcription.Transcription) {
@@ -192,6 +238,7 @@ func (s *Store) CancelTranscription(ctx context.Context, owner, id uuid.UUID) er
 	t.Status, t.Partial, t.Text, t.Segments = transcription.Canceled, false, "", nil
 	t.UpdatedAt = s.now()
 	s.rows[id] = t
+	s.record(&t, transcription.EventType(transcription.Canceled))
 	return nil
 }
 
@@ -206,6 +253,7 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 		return err
 	}
 	delete(s.rows, id)
+	delete(s.events, id)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -43,6 +44,7 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"a head is all but the text":         testHead,
 		"a list is narrowed to a status":     testFilter,
 		"canceling is done once":             testCancel,
+		"what happens is told in order":      testEvents,
 		"what has ended is not canceled":     testCancelTooLate,
 		"deleting leaves nothing to read":    testDelete,
 		"models are those of the workers":    testModels,
@@ -260,6 +262,49 @@ func testCancel(t *testing.T, w World) {
 	wantKind(t, w.CancelTranscription(t.Context(), tr.OwnerID, newID(t)), fault.NotFound)
 }
 
+// testEvents reads a history in pages of every size. What is not the caller's, or was
+// deleted, has none.
+func testEvents(t *testing.T, w World) {
+	owner := w.Owner(t)
+	tr, other := create(t, w, owner), create(t, w, owner)
+	for range 2 {
+		must(t, w.CancelTranscription(t.Context(), owner, tr.ID))
+	}
+	by := transcription.Actor{Kind: transcription.ByUser, Name: owner.String()}
+	for _, limit := range []int{1, 2, 3} {
+		var got []transcription.EventType
+		var after int64
+		for len(got) < 3 {
+			page, err := w.Events(t.Context(), owner, tr.ID, after, limit)
+			must(t, err)
+			if len(page) > limit {
+				t.Fatalf("a page of %d has %d", limit, len(page))
+			}
+			if len(page) == 0 {
+				break
+			}
+			for _, e := range page {
+				if e.ID <= after || e.Run != 1 || e.At.Before(tr.CreatedAt.Add(-time.Second)) || e.Actor != by {
+					t.Errorf("behind %d comes %+v", after, e)
+				}
+				got, after = append(got, e.Type), e.ID
+			}
+		}
+		if diff := cmp.Diff([]transcription.EventType{transcription.Created, "canceled"}, got); diff != "" {
+			t.Errorf("pages of %d: -want +got\n%s", limit, diff)
+		}
+	}
+	page, err := w.Events(t.Context(), owner, other.ID, 0, 10)
+	if err != nil || len(page) != 1 {
+		t.Errorf("the other has %v, %v", page, err)
+	}
+	_, err = w.Events(t.Context(), w.Owner(t), tr.ID, 0, 10)
+	wantKind(t, err, fault.NotFound)
+	must(t, w.DeleteTranscription(t.Context(), owner, tr.ID))
+	_, err = w.Events(t.Context(), owner, tr.ID, 0, 10)
+	wantKind(t, err, fault.NotFound)
+}
+
 func testCancelTooLate(t *testing.T, w World) {
 	for _, s := range []transcription.Status{transcription.Completed, transcription.Failed} {
 		tr := create(t, w, w.Owner(t))
@@ -320,8 +365,9 @@ func testGone(t *testing.T, w World) {
 	leave()
 	_, readErr := w.Transcription(ctx, tr.OwnerID, tr.ID)
 	_, headErr := w.Head(ctx, tr.OwnerID, tr.ID)
+	_, eventsErr := w.Events(ctx, tr.OwnerID, tr.ID, 0, 10)
 	for what, err := range map[string]error{
-		"read": readErr, "poll": headErr, "create": w.CreateTranscription(ctx, NewTranscription(t, tr.OwnerID)), "begin": w.BeginUpload(ctx, tr.OwnerID, newID(t)),
+		"read": readErr, "poll": headErr, "look back": eventsErr, "create": w.CreateTranscription(ctx, NewTranscription(t, tr.OwnerID)), "begin": w.BeginUpload(ctx, tr.OwnerID, newID(t)),
 		"cancel": w.CancelTranscription(ctx, tr.OwnerID, tr.ID), "delete": w.DeleteTranscription(ctx, tr.OwnerID, tr.ID),
 	} {
 		if !errors.Is(err, context.Canceled) {

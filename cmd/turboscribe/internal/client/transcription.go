@@ -115,6 +115,41 @@ func (c *Client) Transcriptions(ctx context.Context, f Filter) (Page, error) {
 	return p, nil
 }
 
+// Event is one thing that has happened to a transcription. Raw is all of it.
+type Event struct {
+	Type  string
+	Run   int
+	At    time.Time
+	Actor struct{ Kind, Name string }
+
+	Details map[string]any
+	Raw     json.RawMessage `json:"-"`
+}
+
+// History returns what has happened to a transcription, oldest first: the page behind
+// the cursor, and the next cursor, empty at the end.
+func (c *Client) History(ctx context.Context, id, cursor string) (events []Event, next string, err error) {
+	q := url.Values{"limit": {"100"}}
+	if cursor != "" {
+		q.Set("cursor", cursor)
+	}
+	var raw struct {
+		Items      []json.RawMessage
+		NextCursor string
+	}
+	if err := c.call(ctx, http.MethodGet, transcriptionPath(id)+"/history?"+q.Encode(), &raw); err != nil {
+		return nil, "", err
+	}
+	events = make([]Event, len(raw.Items))
+	for i, item := range raw.Items {
+		events[i].Raw = item
+		if err := json.Unmarshal(item, &events[i]); err != nil {
+			return nil, "", err
+		}
+	}
+	return events, raw.NextCursor, nil
+}
+
 // Cancel ends the work on a transcription. One that is canceled already is no error.
 func (c *Client) Cancel(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodPost, transcriptionPath(id)+"/cancel", nil)
