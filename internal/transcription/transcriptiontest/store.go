@@ -25,7 +25,7 @@ type Store struct {
 	rows      map[uuid.UUID]transcription.Transcription
 	uploads   map[uuid.UUID]bool // that have begun and not ended
 	events    map[uuid.UUID][]transcription.Event
-	told      int64 // events so far
+	lastEvent int64
 	installed []string
 	refused   map[string]string
 	broken    func(context.Context) error
@@ -112,9 +112,9 @@ func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transc
 
 // record adds an event that the owner has brought about.
 func (s *Store) record(t *transcription.Transcription, what transcription.EventType) {
-	s.told++
+	s.lastEvent++
 	by := transcription.Actor{Kind: transcription.ByUser, Name: t.OwnerID.String()}
-	s.tell(t.ID, transcription.Event{ID: s.told, Run: t.Run, At: t.UpdatedAt, Type: what, Actor: by, Details: map[string]any{}})
+	s.tell(t.ID, transcription.Event{ID: s.lastEvent, Run: t.Run, At: t.UpdatedAt, Type: what, Actor: by, Details: map[string]any{}})
 }
 
 func (s *Store) tell(id uuid.UUID, e transcription.Event) {
@@ -128,8 +128,8 @@ func (s *Store) tell(id uuid.UUID, e transcription.Event) {
 func (s *Store) Tell(id uuid.UUID, e transcription.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told++
-	e.ID = s.told
+	s.lastEvent++
+	e.ID = s.lastEvent
 	s.tell(id, e)
 }
 
