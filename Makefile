@@ -32,7 +32,7 @@ test: build ## run every test on real servers, which it brings along
 cover: packages ## test coverage of the core packages; fails below 80 %
 	@scripts/cover
 
-bench: build ## measure against whisper.cpp's own clients: make bench [BENCH=quick|default|full] [REPORT=1]
+bench: build ## measure against whisper.cpp's own clients: make bench [BENCH=quick|default|long|full] [REPORT=1]
 	@BENCH='$(BENCH)' REPORT='$(REPORT)' scripts/bench
 
 microbench: ## run the benchmarks of single functions

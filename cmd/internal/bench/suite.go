@@ -45,6 +45,10 @@ var plans = map[string]plan{
 		rounds: 1, clips: 30, slots: 10, lengths: []int{5, 15, 30},
 		compare: []comparison{{transcription.DemoModel, 30}, {"tiny.en", 10}, {"base.en", 5}},
 	},
+	"long": {
+		rounds: 1, clips: 30, slots: 10, lengths: []int{5, 15, 30, 60, 180},
+		compare: []comparison{{transcription.DemoModel, 30}, {"tiny.en", 10}, {"base.en", 5}},
+	},
 	"full": {
 		rounds: 3, clips: 30, slots: 10, lengths: []int{5, 15, 30, 60, 180},
 		compare: []comparison{{transcription.DemoModel, 30}, {"tiny.en", 30}, {"base.en", 10}},
@@ -68,7 +72,7 @@ type bench struct {
 func prepare(ctx context.Context, o options, log io.Writer) (*bench, error) {
 	p, ok := plans[o.mode]
 	if !ok {
-		return nil, fmt.Errorf("there is no mode %q: quick, default or full", o.mode)
+		return nil, fmt.Errorf("there is no mode %q: quick, default, long or full", o.mode)
 	}
 	m, err := thisMachine()
 	if err != nil {
