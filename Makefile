@@ -2,15 +2,18 @@
 # `make test` are enough. Results go to stdout, everything else to stderr.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status build test cover bench microbench soak lint fmt check clean purge packages tools whisper
+.PHONY: help demo up down status build test cover bench microbench soak lint fmt check clean purge packages tools whisper recording
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: up ## transcribe a recording: make demo [AUDIO=file] [FORMAT=txt|srt|vtt|json]
+demo: recording up ## transcribe a recording: make demo [AUDIO=file] [FORMAT=txt|srt|vtt|json]
 	@scripts/demo
+
+recording:
+	@scripts/demo --check
 
 up: build ## start the local stack, restart what has died or is outdated
 	@scripts/stack up
