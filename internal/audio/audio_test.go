@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sound builds a recording out of noise: loud for speech, faint for pauses.
+// sound builds a recording: a buzz for speech, faint noise for pauses.
 type sound struct {
 	r   *rand.Rand
 	pcm []int16
@@ -24,6 +24,18 @@ func (s *sound) noise(n Samples, peak int) {
 	}
 }
 
+// voice is what comes out of a throat before a mouth has formed it: the same period
+// over and over, 129 times a second.
+func (s *sound) voice(n Samples, peak int) {
+	var period [124]int16 // of whole decimated samples
+	for i := range period {
+		period[i] = int16(s.r.IntN(2*peak+1) - peak)
+	}
+	for i := range n {
+		s.pcm = append(s.pcm, period[int(i)%len(period)])
+	}
+}
+
 func (s *sound) pause(d time.Duration) *sound {
 	s.noise(FromDuration(d), 20)
 	return s
@@ -31,7 +43,7 @@ func (s *sound) pause(d time.Duration) *sound {
 
 func (s *sound) speak(d time.Duration) *sound {
 	start := Samples(len(s.pcm))
-	s.noise(FromDuration(d), 8000)
+	s.voice(FromDuration(d), 8000)
 	s.at = append(s.at, Span{start, Samples(len(s.pcm))})
 	return s
 }
@@ -109,12 +121,12 @@ func TestSpeech_levels(t *testing.T) {
 		{"steady noise", func(s *sound) { s.noise(20*SampleRate, 800) }, 0},
 		{"faint speech over a quiet room", func(s *sound) {
 			s.noise(2*SampleRate, 4)
-			s.noise(2*SampleRate, 120)
+			s.voice(2*SampleRate, 120)
 			s.noise(2*SampleRate, 4)
 		}, 1},
 		{"speech over a noisy line", func(s *sound) {
 			s.noise(4*SampleRate, 900)
-			s.noise(2*SampleRate, 8000)
+			s.voice(2*SampleRate, 8000)
 			s.noise(4*SampleRate, 900)
 		}, 1},
 		{"a click", func(s *sound) {

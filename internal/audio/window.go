@@ -1,6 +1,9 @@
 package audio
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // MaxWindow is the longest window Whisper decodes at once: 30 s.
 const MaxWindow Samples = 30 * SampleRate
@@ -58,13 +61,13 @@ func (w Window) PCM(pcm []int16, offset Samples) []int16 {
 // Windows packs the speech in a piece of a recording into windows of at most size
 // samples. It returns the windows and the speech, both in order; pcm is the sound from
 // p.From to p.To. Heard is where somebody speaks between those, if that is known; nil
-// has it found by level.
+// has it found by level, and what is noise left out.
 func Windows(pcm []int16, p Piece, size Samples, heard []Span) ([]Window, []Span) {
 	det := NewDetector()
 	frames := append(det.Write(pcm), det.Flush()...)
 	speech := heard
 	if speech == nil {
-		speech = Speech(frames, p.From, p.To)
+		speech = slices.DeleteFunc(Speech(frames, p.From, p.To), func(s Span) bool { return noise(pcm[s.Start-p.From : s.End-p.From]) })
 	}
 	var w packer
 	w.size, w.start, w.tile = size, p.Start, Span{p.Start, p.End}
