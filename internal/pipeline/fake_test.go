@@ -97,7 +97,7 @@ func say(seed uint64, n int, shortest time.Duration) *speech {
 	for i := range n {
 		start := audio.Samples(len(s.pcm))
 		for j := range audio.Seconds(0.2 + 0.3*r.Float64()) {
-			s.pcm = append(s.pcm, int16((faintest+louder*i)*(1-2*int(j%2))))
+			s.pcm = append(s.pcm, int16((faintest+louder*i)*(1-2*int(j/40%2))))
 		}
 		end := audio.Samples(len(s.pcm))
 		s.words = append(s.words, transcription.Word{Text: fmt.Sprintf("w%d", i), Start: start.Duration(), End: end.Duration()})
