@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/turboscribe/turboscribe/cmd/internal/build"
 	"github.com/turboscribe/turboscribe/cmd/turboscribe/internal/client"
 )
@@ -102,6 +104,32 @@ func TestCancel(t *testing.T) {
 		t.Errorf("result %+v", got)
 	}
 	if got := p.run("cancel"); got.code != exitUsage {
+		t.Errorf("result %+v", got)
+	}
+}
+
+// What is not given is not sent, so that it stays as it was.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	p := signedIn(t, f)
+	if got := p.run("retry", fakeID, fakeID); got.code != 0 || got.stderr != "Queued again "+fakeID+"\nQueued again "+fakeID+"\n" {
+		t.Errorf("result %+v", got)
+	}
+	if got := p.run("retry", fakeID, "--prompt", "", "--translate=false", "--language", "de", "--model", "best", "--channels", "split"); got.code != 0 {
+		t.Errorf("result %+v", got)
+	}
+	want := []string{"{}", "{}", `{"model":"best","language":"de","prompt":"","translate":false,"channels":"split"}`}
+	if diff := cmp.Diff(want, f.retries); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	f.instead("POST /api/v1/transcriptions/"+fakeID+"/retry", 4, func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, 409, "in_work", "This transcription is being worked on.")
+	})
+	if got := p.run("retry", fakeID); got.code != exitFailure || got.stderr != "Error: This transcription is being worked on.\n" {
+		t.Errorf("result %+v", got)
+	}
+	if got := p.run("retry"); got.code != exitUsage {
 		t.Errorf("result %+v", got)
 	}
 }

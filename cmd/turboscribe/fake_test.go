@@ -48,6 +48,7 @@ type fake struct {
 	before   map[string]http.HandlerFunc // instead of a route, once for each entry "METHOD path n"
 	calls    map[string]int
 	readyz   func(w http.ResponseWriter)
+	retries  []string // bodies
 }
 
 type upload struct {
@@ -165,6 +166,8 @@ func (f *fake) signedIn(w http.ResponseWriter, r *http.Request, path string) {
 		w.WriteHeader(http.StatusNoContent)
 	case r.Method == http.MethodPost && path == "/transcriptions/"+fakeID+"/cancel":
 		answer(w, 200, f.describe(state{"canceled", 0.5, ""}))
+	case r.Method == http.MethodPost && path == "/transcriptions/"+fakeID+"/retry":
+		f.retry(w, r)
 	case path == "/transcriptions/"+fakeID+"/history":
 		history(w, r)
 	case path == "/transcriptions/"+fakeID:
@@ -244,6 +247,17 @@ func (f *fake) describe(s state) map[string]any {
 		t["error"] = map[string]any{"code": "no_speech", "message": s.failure}
 	}
 	return t
+}
+
+func (f *fake) retry(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil || r.Header.Get("Content-Type") != "application/json" {
+		f.t.Errorf("%s: %v", r.Header.Get("Content-Type"), err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.retries = append(f.retries, string(b))
+	answer(w, 202, f.describe(state{"queued", 0, ""}))
 }
 
 // history has two events in two pages.

@@ -53,6 +53,9 @@ func (a *app) get(ctx context.Context, id string, wait bool) (*client.Transcript
 	if err != nil || !t.Final() {
 		return t, err
 	}
+	if t.Earlier != nil {
+		a.say("The text of run %d is still there: turboscribe export %s", t.Earlier.Run, inline(t.ID))
+	}
 	return t, outcome(t)
 }
 

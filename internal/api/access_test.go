@@ -31,6 +31,7 @@ func TestAccess(t *testing.T) {
 		{"GET /api/v1/transcriptions/:id", "/api/v1/transcriptions/{id}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"GET /api/v1/transcriptions/:id/history", "/api/v1/transcriptions/{id}/history", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"POST /api/v1/transcriptions/:id/cancel", "/api/v1/transcriptions/{id}/cancel", "", 401, 409, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"POST /api/v1/transcriptions/:id/retry", "/api/v1/transcriptions/{id}/retry", "", 401, 202, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"GET /api/v1/export/:id", "/api/v1/export/{id}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"DELETE /api/v1/transcriptions/:id", "/api/v1/transcriptions/{id}", "", 401, 204, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"GET /api/v1/limits", "/api/v1/limits", "", 200, 200, 200, 200, 200, "", "", ""},
@@ -70,7 +71,7 @@ func TestAccess(t *testing.T) {
 				{"guest", codes[tt.guest], tt.guest},
 			} {
 				w := newWorld(t)
-				id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status = transcription.Completed })
+				id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
 				method, _, _ := strings.Cut(tt.route, " ")
 				got := w.do(t, call{actor: who.actor, method: method, path: strings.ReplaceAll(tt.path, "{id}", id.String()), body: tt.body})
 				got.expect(t, who.status, who.code)

@@ -30,6 +30,7 @@ func (s *Server) route(e *echo.Echo) {
 	e.GET(root+"/transcriptions/:id", s.showTranscription, small, read)
 	e.GET(root+"/transcriptions/:id/history", s.showHistory, small, read)
 	e.POST(root+"/transcriptions/:id/cancel", s.cancelTranscription, small, write)
+	e.POST(root+"/transcriptions/:id/retry", s.retryTranscription, small, write)
 	e.DELETE(root+"/transcriptions/:id", s.deleteTranscription, small, write)
 	e.GET(root+"/export/:id", s.exportTranscription, small, read)
 

@@ -74,17 +74,27 @@ func (s *Server) exportTranscription(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.transcriptions.Transcription(c.Request().Context(), actor(c), id)
+	t, err := s.readable(c, id)
 	if err != nil {
 		return err
-	}
-	if t.Status != transcription.Completed {
-		return notCompleted(t)
 	}
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, format.ContentType)
 	h.Set(echo.HeaderContentDisposition, attachment(format.FileName(t.File.Name)))
 	return format.Write(c.Response(), t)
+}
+
+// readable returns a transcription with a text, be it that of an earlier run.
+func (s *Server) readable(c echo.Context, id uuid.UUID) (*transcription.Transcription, error) {
+	t, err := s.transcriptions.Transcription(c.Request().Context(), actor(c), id)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := t.Readable()
+	if !ok {
+		return nil, notCompleted(t)
+	}
+	return text, nil
 }
 
 // notCompleted says why there is nothing to export.

@@ -20,6 +20,7 @@ type summaryJSON struct {
 	ID                 uuid.UUID            `json:"id"`
 	FileID             uuid.UUID            `json:"fileId"`
 	FileName           string               `json:"fileName"`
+	Run                int                  `json:"run"`
 	Status             transcription.Status `json:"status"`
 	Stage              *string              `json:"stage"`
 	Progress           fraction             `json:"progress"`
@@ -39,6 +40,7 @@ type headJSON struct {
 	QueuePosition    int           `json:"queuePosition"`
 	EstimatedSeconds *seconds      `json:"estimatedSeconds"`
 	Partial          bool          `json:"partial"`
+	Earlier          *earlierJSON  `json:"earlier"`
 	Warnings         []problemJSON `json:"warnings"`
 	Coverage         *coverageJSON `json:"coverage"`
 }
@@ -70,6 +72,14 @@ type wordJSON struct {
 	End        seconds  `json:"end"`
 	Text       string   `json:"text"`
 	Confidence fraction `json:"confidence"`
+}
+
+type earlierJSON struct {
+	Run                int       `json:"run"`
+	Model              *string   `json:"model"`
+	Language           *string   `json:"language"`
+	LanguageConfidence fraction  `json:"languageConfidence"`
+	CompletedAt        timestamp `json:"completedAt"`
 }
 
 type problemJSON struct {
@@ -111,7 +121,7 @@ func newPageJSON(items []transcription.Transcription, limit int) pageJSON {
 
 func newSummaryJSON(t *transcription.Transcription) summaryJSON {
 	out := summaryJSON{
-		ID: t.ID, FileID: t.File.ID, FileName: t.File.Name, Status: t.Status, Stage: orNull(stages[t.Status]),
+		ID: t.ID, FileID: t.File.ID, FileName: t.File.Name, Run: t.Run, Status: t.Status, Stage: orNull(stages[t.Status]),
 		Progress: done(t.Progress), Language: orNull(t.Language), Model: orNull(t.Model), Duration: orNull(seconds(t.Duration)),
 		Error: (*problemJSON)(t.Failure), Revision: t.Revision, CreatedAt: timestamp(t.CreatedAt), CompletedAt: timestamp(t.CompletedAt),
 	}
@@ -144,6 +154,7 @@ func newHeadJSON(t *transcription.Transcription) headJSON {
 		QueuePosition:    t.QueuePosition,
 		EstimatedSeconds: orNull(seconds(t.Estimate)),
 		Partial:          t.Partial,
+		Earlier:          newEarlierJSON(t.Earlier),
 		Warnings:         make([]problemJSON, len(t.Warnings)),
 		Coverage:         newCoverageJSON(t.Coverage),
 	}
@@ -153,9 +164,18 @@ func newHeadJSON(t *transcription.Transcription) headJSON {
 	return out
 }
 
+func newEarlierJSON(e *transcription.Earlier) *earlierJSON {
+	if e == nil {
+		return nil
+	}
+	return &earlierJSON{
+		Run: e.Run, Model: orNull(e.Model), Language: orNull(e.Language), LanguageConfidence: fraction(e.LanguageConfidence), CompletedAt: timestamp(e.CompletedAt),
+	}
+}
+
 func newTextJSON(t *transcription.Transcription) textJSON {
 	out := textJSON{Segments: make([]segmentJSON, len(t.Segments))}
-	if t.Status == transcription.Completed || t.Partial && len(t.Segments) > 0 {
+	if _, readable := t.Readable(); readable || t.Partial && len(t.Segments) > 0 {
 		out.Text = &t.Text
 	}
 	for i, segment := range t.Segments {

@@ -27,6 +27,10 @@ func (p *Pipeline) decode(ctx context.Context, t *transcription.Transcription, c
 		p: p, chunk: c, pcm: pcm, model: m.Name,
 		o: DecodeOptions{Language: t.Language, Prompt: t.Options.Prompt, Translate: t.Options.Translate},
 	}
+	made, err := p.made(d.model, d.o)
+	if err != nil {
+		return ChunkResult{}, err
+	}
 	heard, err := p.heard(ctx, c, pcm)
 	if err != nil {
 		return ChunkResult{}, fmt.Errorf("detect speech: %w", err)
@@ -41,7 +45,7 @@ func (p *Pipeline) decode(ctx context.Context, t *transcription.Transcription, c
 	if segments, err = d.fill(ctx, segments, besideWords(gaps, parts)); err != nil {
 		return ChunkResult{}, err
 	}
-	return ChunkResult{Chunk: c, Segments: segments, Speech: speech, Decoded: d.decoded, Elapsed: d.elapsed}, nil
+	return ChunkResult{Chunk: c, Segments: segments, Speech: speech, Decoded: d.decoded, Elapsed: d.elapsed, Made: made}, nil
 }
 
 // heard returns where the engine hears speech in a chunk, on the recording's time line;

@@ -45,6 +45,7 @@ type world struct {
 	onWord  func()                                                                      // called during Decode
 	onCall  func(context.Context)                                                       // called at the beginning of Decode
 	onFound func(window []int16, found []transcription.Segment) []transcription.Segment // what Decode makes of what it has found
+	release string                                                                      // of the engine
 	stereo  int                                                                         // 2: recordings have two channels, sample by sample
 
 	dispatcher *pipeline.Dispatcher
@@ -300,6 +301,8 @@ func (e engine) Model(name string) (transcription.Model, error) {
 	}
 	return transcription.Model{}, transcription.NotInstalled(name, nil)
 }
+
+func (e engine) Identity(model string) (string, error) { return model + e.release, e.fails("Identity") }
 
 func (e engine) Detect(_ context.Context, _ string, _ []int16) (map[string]float64, error) {
 	if err := e.fails("Detect"); err != nil {

@@ -80,6 +80,7 @@ type Chunk struct {
 	Index   int
 	Channel int // from 1; 0: all of them, mixed
 	audio.Piece
+	Cut string // how it was cut, see Recipe
 	Key string // of the object: signed 16-bit little-endian samples from Piece.From to Piece.To
 }
 
@@ -100,6 +101,7 @@ type ChunkResult struct {
 	Speech   []audio.Span  // found by the speech detector
 	Decoded  audio.Samples // given to the engine, silence left out
 	Elapsed  time.Duration // spent decoding, the sum over all windows, for estimates
+	Made     string        // how, see Recipe
 }
 
 // Transcript is what merge makes of all chunk results.
@@ -121,6 +123,10 @@ type Runs interface {
 	// SaveSource records what is known of the recording; the status becomes
 	// preparing. It may be called again as more is known.
 	SaveSource(ctx context.Context, l Lease, s Source) error
+	// Adopt makes chunks of an earlier run chunks of this one, up to the first that
+	// cannot be used any more: with their results where they were made by the same
+	// recipe, else to be transcribed again. It does nothing when the run has chunks.
+	Adopt(ctx context.Context, l Lease, r Recipe) error
 	// Chunks returns the chunks cut so far, in order.
 	Chunks(ctx context.Context, ref transcription.Ref) ([]Chunk, error)
 	// AddChunk records a chunk together with its Transcribe step.
@@ -186,11 +192,15 @@ type Ledger interface {
 	// Epoch returns the last epoch of the queue that SetEpoch recorded.
 	Epoch(ctx context.Context) (string, error)
 	SetEpoch(ctx context.Context, epoch string) error
-	// Garbage returns key prefixes of objects nobody needs any more: those of
-	// deleted transcriptions and the chunks of runs that are over.
+	// Garbage returns key prefixes of objects nobody needs any more: those of deleted
+	// transcriptions, the chunks of completed runs, and those of failed and canceled
+	// ones that were kept for another run long enough.
 	Garbage(ctx context.Context, limit int) ([]string, error)
 	// Collected forgets prefixes whose objects are gone.
 	Collected(ctx context.Context, prefixes []string) error
+	// Forget removes what was heard in chunks of runs that ended long ago, and returns
+	// in how many.
+	Forget(ctx context.Context, limit int) (int, error)
 }
 
 // Store is the whole of it.
@@ -255,6 +265,9 @@ type Engine interface {
 	Choose(o transcription.Options) (transcription.Model, error)
 	// Model returns the facts of the installed model of that name.
 	Model(name string) (transcription.Model, error)
+	// Identity stands for all of the engine that a text depends on: the same model
+	// by that name and the same program have the same.
+	Identity(model string) (string, error)
 	// Detect returns the probability of each language in the window.
 	Detect(ctx context.Context, model string, window []int16) (map[string]float64, error)
 	// Speech returns where somebody speaks in pcm, in order and relative to its start;

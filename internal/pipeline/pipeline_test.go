@@ -150,6 +150,10 @@ func TestPipeline_failures(t *testing.T) {
 			if n != tt.begins {
 				t.Errorf("tried %d times, want %d", n, tt.begins)
 			}
+			if err := w.Outlast(t.Context()); err != nil {
+				t.Error(err)
+			}
+			w.drain(t, 1)
 			for key := range w.blobs {
 				if strings.Contains(key, "/chunks/") {
 					t.Errorf("%s stays", key)

@@ -20,7 +20,8 @@ const (
 // prepare finds the sound of a recording and cuts it into chunks. Each chunk is
 // on its way as soon as it is cut and the language is known, while the rest is still
 // being decoded. An
-// earlier attempt's chunks are kept and cutting is taken up behind them.
+// earlier attempt's chunks are kept, those of an earlier run are taken over, and cutting
+// is taken up behind them.
 func (p *Pipeline) prepare(ctx context.Context, l Lease) error {
 	t, err := p.store.Run(ctx, l.Step.Ref)
 	if err != nil {
@@ -95,6 +96,9 @@ func (p *Pipeline) cut(ctx context.Context, l Lease, t *transcription.Transcript
 	if err := p.store.SaveSource(ctx, l, src); err != nil {
 		return err
 	}
+	if err := p.adopt(ctx, l, t, src); err != nil {
+		return err
+	}
 	done, err := p.store.Chunks(ctx, l.Step.Ref)
 	if err != nil {
 		return err
@@ -138,7 +142,7 @@ func (c *chunker) add(ctx context.Context, f found) error {
 	if err := c.detect(ctx, pcm, f.Piece); err != nil {
 		return err
 	}
-	chunk := Chunk{Ref: c.l.Step.Ref, Index: c.next, Channel: f.channel, Piece: f.Piece, Key: chunkKey(c.t, c.next, c.l)}
+	chunk := Chunk{Ref: c.l.Step.Ref, Index: c.next, Channel: f.channel, Piece: f.Piece, Cut: cutOf(c.t.Options), Key: chunkKey(c.t, c.next, c.l)}
 	if err := c.p.blobs.Put(ctx, chunk.Key, audio.Encode(pcm)); err != nil {
 		return fmt.Errorf("store chunk %d: %w", chunk.Index, err)
 	}

@@ -32,6 +32,7 @@ type Report struct {
 	Lost      int // tasks that the queue no longer had
 	Advanced  int // runs that were ready for their next step
 	Collected int // prefixes of objects removed
+	Forgotten int // chunks whose results nobody will need
 }
 
 // Reconciler repairs what has stopped, whatever the reason: a lost enqueue, a
@@ -57,7 +58,7 @@ func NewReconciler(d *Dispatcher, store Store, queue Queue, memory Memory, blobs
 func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 	var rep Report
 	var errs []error
-	for _, rule := range []func(context.Context, *Report) error{r.epoch, r.rescue, r.lost, r.unadvanced, r.waiting, r.collect} {
+	for _, rule := range []func(context.Context, *Report) error{r.epoch, r.rescue, r.lost, r.unadvanced, r.waiting, r.collect, r.forget} {
 		errs = append(errs, apply(ctx, rule, &rep))
 	}
 	if rep != (Report{}) {
@@ -173,6 +174,12 @@ func (r *Reconciler) collect(ctx context.Context, rep *Report) error {
 		return r.store.Collected(ctx, []string{p})
 	})
 	return wrap(err, "collect garbage")
+}
+
+// forget removes results that were kept for another run long enough.
+func (r *Reconciler) forget(ctx context.Context, rep *Report) (err error) {
+	rep.Forgotten, err = r.store.Forget(ctx, batch)
+	return wrap(err, "forget results")
 }
 
 func wrap(err error, doing string) error {

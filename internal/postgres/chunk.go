@@ -31,28 +31,30 @@ type chunkRow struct {
 	FromSample      audio.Samples
 	ToSample        audio.Samples
 	Key             string
+	Cut             string
 
 	Segments       []segment `bun:"type:jsonb"`
 	Speech         []span    `bun:"type:jsonb"`
 	DecodedSamples audio.Samples
-	ElapsedUS      int64     `bun:"elapsed_us"`
+	ElapsedUS      int64 `bun:"elapsed_us"`
+	Made           string
 	DoneAt         time.Time `bun:",nullzero"`
 }
 
 // cut are the columns that are known when a chunk is cut.
-var cut = []string{"transcription_id", "run", "index", "channel", "start_sample", "end_sample", "from_sample", "to_sample", "key"}
+var cut = []string{"transcription_id", "run", "index", "channel", "start_sample", "end_sample", "from_sample", "to_sample", "key", "cut"}
 
 func newChunkRow(c pipeline.Chunk) *chunkRow {
 	return &chunkRow{
 		TranscriptionID: c.Ref.ID, Run: c.Ref.Run, Index: c.Index, Channel: c.Channel,
-		StartSample: c.Start, EndSample: c.End, FromSample: c.From, ToSample: c.To, Key: c.Key,
+		StartSample: c.Start, EndSample: c.End, FromSample: c.From, ToSample: c.To, Key: c.Key, Cut: c.Cut,
 	}
 }
 
 func (r *chunkRow) domain() pipeline.Chunk {
 	return pipeline.Chunk{
 		Ref: transcription.Ref{ID: r.TranscriptionID, Run: r.Run}, Index: r.Index, Channel: r.Channel,
-		Piece: audio.Piece{Start: r.StartSample, End: r.EndSample, From: r.FromSample, To: r.ToSample}, Key: r.Key,
+		Piece: audio.Piece{Start: r.StartSample, End: r.EndSample, From: r.FromSample, To: r.ToSample}, Key: r.Key, Cut: r.Cut,
 	}
 }
 
@@ -62,7 +64,7 @@ func (r *chunkRow) result() pipeline.ChunkResult {
 		Speech: each(r.Speech, func(s span) audio.Span {
 			return audio.Span{Start: audio.Samples(s.Start), End: audio.Samples(s.End)}
 		}),
-		Decoded: r.DecodedSamples, Elapsed: time.Duration(r.ElapsedUS) * time.Microsecond,
+		Decoded: r.DecodedSamples, Elapsed: time.Duration(r.ElapsedUS) * time.Microsecond, Made: r.Made,
 	}
 }
 
@@ -104,13 +106,10 @@ func (db *DB) Results(ctx context.Context, ref transcription.Ref) ([]pipeline.Ch
 	return found, nil
 }
 
-// soFar fills in the text of a transcription that is on its way: that of the chunks
-// done so far, in order. What lies between them is simply not there yet. The words,
+// soFar fills in the text of a run that is on its way: that of the chunks done so
+// far, in order. What lies between them is simply not there yet. The words,
 // nine tenths of the whole and not final, are left out.
 func soFar(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error {
-	if !t.Status.Partial() {
-		return nil
-	}
 	var rows []chunkRow
 	err := chunks(tx, &rows, t.Ref()).Column("start_sample", "end_sample", "from_sample", "to_sample", "channel", "segments").Where("c.done_at IS NOT NULL").Scan(ctx)
 	if err != nil {
@@ -120,7 +119,6 @@ func soFar(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error
 		return transcription.Part{Piece: r.domain().Piece, Channel: r.Channel, Segments: each(r.Segments, segment.domain)}
 	})
 	t.Segments, _ = transcription.Transcript(parts)
-	t.Partial = true
 	t.Text = transcription.Text(t.Segments)
 	for i := range t.Segments {
 		t.Segments[i].Words = nil
@@ -189,7 +187,7 @@ func (db *DB) FinishChunk(ctx context.Context, l pipeline.Lease, r pipeline.Chun
 		if err := finish(ctx, tx, l); err != nil {
 			return err
 		}
-		_, err := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us").
+		_, err := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made").
 			Set("done_at = clock_timestamp()").WherePK().Exec(ctx)
 		if err != nil {
 			return err
@@ -203,7 +201,7 @@ func newResultRow(r pipeline.ChunkResult) *chunkRow {
 	row := newChunkRow(r.Chunk)
 	row.Segments = append([]segment{}, each(r.Segments, newSegment)...)
 	row.Speech = append([]span{}, each(r.Speech, func(s audio.Span) span { return span{Start: int64(s.Start), End: int64(s.End)} })...)
-	row.DecodedSamples, row.ElapsedUS = r.Decoded, r.Elapsed.Microseconds()
+	row.DecodedSamples, row.ElapsedUS, row.Made = r.Decoded, r.Elapsed.Microseconds(), r.Made
 	return row
 }
 

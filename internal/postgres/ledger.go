@@ -112,6 +112,37 @@ func discard(ctx context.Context, tx bun.Tx, prefix string) error {
 	return err
 }
 
+// kept is how long the chunks of a run that failed or was canceled, and what was heard
+// in those of any run, wait for another run to use them.
+const kept = 7 * 24 * time.Hour
+
+// discardChunks records that nobody needs the objects of a run's chunks for longer than
+// that. Those that it has adopted lie where the earlier run has put them.
+func discardChunks(ctx context.Context, tx bun.Tx, p parent, ref transcription.Ref, keep time.Duration) error {
+	_, err := tx.NewRaw(`INSERT INTO garbage (prefix, due_at)
+		SELECT prefix, now() + make_interval(secs => ?) FROM (
+			SELECT ?::text AS prefix UNION SELECT `+folder+` FROM chunks AS c WHERE c.transcription_id = ? AND c.run = ?
+		) AS p ON CONFLICT (prefix) DO UPDATE SET recorded_at = now(), due_at = excluded.due_at`,
+		keep.Seconds(), chunkPrefix(p, ref), ref.ID, ref.Run).Exec(ctx)
+	return err
+}
+
+// folder is the prefix below which the object of a chunk c lies.
+const folder = `regexp_replace(c.key, '[^/]*$', '')`
+
+// Forget removes what was heard in at most limit chunks that are kept no longer, and
+// returns in how many.
+func (db *DB) Forget(ctx context.Context, limit int) (int, error) {
+	n, err := affected(db.bun.NewRaw(`UPDATE chunks AS c SET segments = NULL, speech = NULL FROM (
+			SELECT c.transcription_id, c.run, c.index FROM chunks AS c JOIN transcriptions AS t ON t.id = c.transcription_id
+			WHERE c.segments IS NOT NULL AND c.done_at < now() - make_interval(secs => ?0)
+				AND t.status IN (?1) AND t.updated_at < now() - make_interval(secs => ?0)
+			ORDER BY c.done_at LIMIT ?2 FOR UPDATE OF c SKIP LOCKED
+		) AS x WHERE c.transcription_id = x.transcription_id AND c.run = x.run AND c.index = x.index`,
+		kept.Seconds(), bun.List(ended()), limit).Exec(ctx))
+	return n, wrap(err, "forget results")
+}
+
 // BeginUpload records that the objects of a transcription are to be swept in a day,
 // unless CreateTranscription or ForgetUpload comes before. Conflict: there is an
 // upload of that id.
@@ -135,7 +166,8 @@ func spare(ctx context.Context, db bun.IDB, prefix string) error {
 // Garbage returns at most limit prefixes of objects nobody needs any more: those of
 // deleted transcriptions and the chunks of runs that are over, and those of uploads
 // that broke off with their process. A prefix comes twice, at once and again after
-// every worker must have noticed that the run is over; that of an upload comes once.
+// every worker must have noticed that the run is over; one that waited longer than
+// that, of an upload or of kept chunks, comes once.
 func (db *DB) Garbage(ctx context.Context, limit int) (prefixes []string, err error) {
 	err = db.bun.NewRaw("SELECT prefix FROM garbage WHERE due_at <= now() ORDER BY due_at, prefix LIMIT ?", limit).Scan(ctx, &prefixes)
 	return prefixes, wrap(err, "find garbage")

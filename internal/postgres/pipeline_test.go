@@ -1,11 +1,13 @@
 package postgres_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/pipeline/pipelinetest"
+	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
 )
 
@@ -13,6 +15,15 @@ func TestDB_keepsThePipelinesPromises(t *testing.T) {
 	t.Parallel()
 	pipelinetest.TestStore(t, func(t *testing.T) (pipelinetest.Store, uuid.UUID) {
 		db := pgtest.New(t)
-		return db, addUser(t, db)
+		return aging{db}, addUser(t, db)
 	})
+}
+
+// aging is a database whose clock a test moves.
+type aging struct{ *postgres.DB }
+
+// Outlast makes what is kept as old as it may become.
+func (a aging) Outlast(ctx context.Context) error {
+	_, err := a.SQL().NewRaw("UPDATE garbage SET recorded_at = recorded_at - interval '7 days', due_at = due_at - interval '7 days'").Exec(ctx)
+	return err
 }

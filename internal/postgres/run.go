@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -102,9 +101,10 @@ func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
 	return wrap(err, "advance %s", ref)
 }
 
-// Complete records the transcript; the status becomes completed. What the chunks
-// said is in it now and is forgotten, with their objects. Conflict: the lease is
-// lost or the run is over.
+// Complete records the transcript, in the place of that of an earlier run; the status
+// becomes completed. The objects of the chunks are garbage at once, what was heard in
+// them is kept for another run as long as Forget says. Conflict: the lease is lost or
+// the run is over.
 func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcript) error {
 	ref := l.Step.Ref
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -121,25 +121,17 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 		if err := replaceSegments(ctx, tx, ref.ID, t.Segments); err != nil {
 			return err
 		}
-		_, err = tx.NewRaw("UPDATE chunks SET segments = NULL, speech = NULL WHERE transcription_id = ?", ref.ID).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		if err := discard(ctx, tx, chunkPrefix(p, ref)); err != nil {
+		if err := discardChunks(ctx, tx, p, ref, 0); err != nil {
 			return err
 		}
 		return move(ctx, tx, change{ref: ref, to: transcription.Completed, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 			row := &transcriptionRow{Warnings: newWarnings(t.Warnings), Coverage: newCoverage(t.Coverage)}
 			return q.Set("completed_at = statement_timestamp()").Set("progress = 1").Set("text = ?", clean(t.Text)).
-				Set("warnings = ?", row.Warnings).Set("coverage = ?", row.Coverage)
+				Set("warnings = ?", row.Warnings).Set("coverage = ?", row.Coverage).Set("earlier = NULL")
 		})
 	})
 	return wrap(err, "complete %s", ref)
 }
-
-// hopeless are the failures that are the recording's own: another run would end the
-// same way, so nobody needs the recording any more.
-var hopeless = []string{"unreadable_media", "no_audio", "too_long", "unsupported_media", "empty_file"}
 
 // Fail ends the run of the lease's step, whatever its kind. Conflict: the lease is
 // lost or the run is over.
@@ -192,10 +184,10 @@ func fail(ctx context.Context, tx bun.Tx, p parent, c change, f transcription.Fa
 	if err := stop(ctx, tx, c.ref); err != nil {
 		return err
 	}
-	if slices.Contains(hopeless, f.Code) {
+	if f.Hopeless() {
 		return discard(ctx, tx, transcription.Prefix(p.OwnerID, c.ref.ID))
 	}
-	return discard(ctx, tx, chunkPrefix(p, c.ref))
+	return discardChunks(ctx, tx, p, c.ref, kept)
 }
 
 // stop ends all steps of a run that are not done.

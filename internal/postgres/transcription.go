@@ -65,6 +65,7 @@ type transcriptionRow struct {
 	Text           string
 	Warnings       warningList `bun:"type:jsonb,nullzero,default:'[]'"`
 	Coverage       *coverage   `bun:"type:jsonb"`
+	Earlier        *earlier    `bun:"type:jsonb"`
 	FailureCode    string
 	FailureMessage string
 	Revision       int
@@ -87,9 +88,10 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 		Options: transcription.Options{Model: r.AskedModel, Language: r.AskedLanguage, Prompt: r.Prompt, Translate: r.Translate, Split: r.Split},
 		Model:   r.Model, Language: r.Language, LanguageConfidence: r.LanguageConfidence,
 		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Progress: r.Progress,
-		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Revision: r.Revision,
+		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Earlier: r.Earlier.domain(), Revision: r.Revision,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
 	}
+	t.Partial = r.Status.Partial() && r.Earlier == nil
 	if r.Status == transcription.Failed {
 		t.Failure = &transcription.Failure{Code: r.FailureCode, Message: r.FailureMessage}
 	}
@@ -99,7 +101,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 // listed are the columns of a list: everything but the text.
 var listed = []string{
 	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split",
-	"model", "language", "language_confidence", "duration_samples", "missing_samples", "progress", "warnings", "coverage",
+	"model", "language", "language_confidence", "duration_samples", "missing_samples", "progress", "warnings", "coverage", "earlier",
 	"failure_code", "failure_message", "revision", "created_at", "updated_at", "completed_at",
 }
 
@@ -144,7 +146,6 @@ func (db *DB) Head(ctx context.Context, owner, id uuid.UUID) (*transcription.Tra
 		return nil, wrap(none(err, "There is no transcription %s.", id), "read the head of transcription %s", id)
 	}
 	t := row.domain()
-	t.Partial = t.Status.Partial()
 	return t, wrap(db.foresee(ctx, t), "foresee transcription %s", id)
 }
 
@@ -159,11 +160,11 @@ func (db *DB) Transcription(ctx context.Context, owner, id uuid.UUID) (t *transc
 			return none(err, "There is no transcription %s.", id)
 		}
 		t = row.domain()
-		if t.Status.Final() {
-			t.Segments, err = segments(ctx, tx, id)
-			return err
+		if t.Partial {
+			return soFar(ctx, tx, t)
 		}
-		return soFar(ctx, tx, t)
+		t.Segments, err = segments(ctx, tx, id)
+		return err
 	})
 	if err == nil {
 		err = db.foresee(ctx, t)
@@ -188,12 +189,13 @@ func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcripti
 	page := make([]transcription.Transcription, len(rows))
 	for i := range rows {
 		page[i] = *rows[i].domain()
+		page[i].Partial = false
 	}
 	return page, nil
 }
 
-// CancelTranscription ends the run, in the status canceled, with all its steps, and
-// leaves its chunks to be collected; the recording stays. Whoever works on it has
+// CancelTranscription ends the run, in the status canceled, with all its steps. Its
+// chunks are kept for another run for a while, the recording stays. Whoever works on it has
 // every later write refused. One that is canceled already stays as it is. NotFound:
 // there is none of that id, or it belongs to somebody else. Conflict already_ended:
 // it has completed or failed.
@@ -217,7 +219,7 @@ func (db *DB) CancelTranscription(ctx context.Context, owner, id uuid.UUID) erro
 		if err := stop(ctx, tx, ref); err != nil {
 			return err
 		}
-		return discard(ctx, tx, chunkPrefix(p, ref))
+		return discardChunks(ctx, tx, p, ref, kept)
 	})
 	return wrap(err, "cancel transcription %s", id)
 }

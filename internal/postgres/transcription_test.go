@@ -357,6 +357,11 @@ func TestDB_CancelTranscription(t *testing.T) {
 		t.Errorf("progress %v after %v, changed at %v", got.Progress, before.Progress, got.UpdatedAt)
 	}
 	garbage, err := db.Garbage(t.Context(), 10)
+	if err != nil || len(garbage) > 0 {
+		t.Errorf("got %v, %v: the chunks are kept for another run", garbage, err)
+	}
+	ok(t, aging{db}.Outlast(t.Context()))
+	garbage, err = db.Garbage(t.Context(), 10)
 	ok(t, err)
 	if diff := cmp.Diff([]string{transcription.Prefix(owner, tr.ID) + "chunks/1/"}, garbage); diff != "" {
 		t.Errorf("-want +got garbage: %s", diff)

@@ -13,9 +13,9 @@ import (
 )
 
 // before says from which statuses each status can be reached. Nothing leads out of
-// completed, failed or canceled but a new run.
+// completed, failed or canceled but another run, which begins queued.
 var before = map[transcription.Status][]transcription.Status{
-	transcription.Queued:       {transcription.Uploading},
+	transcription.Queued:       append(ended(), transcription.Uploading),
 	transcription.Preparing:    {transcription.Queued, transcription.Preparing},
 	transcription.Transcribing: {transcription.Preparing},
 	transcription.Merging:      {transcription.Transcribing},
@@ -32,6 +32,11 @@ func living() (found []transcription.Status) {
 		}
 	}
 	return found
+}
+
+// ended returns the statuses of a run that is over.
+func ended() []transcription.Status {
+	return []transcription.Status{transcription.Completed, transcription.Failed, transcription.Canceled}
 }
 
 // change is a change of status.
@@ -51,7 +56,7 @@ func move(ctx context.Context, tx bun.Tx, c change, set ...func(*bun.UpdateQuery
 		TableExpr("(SELECT status AS was FROM transcriptions WHERE id = ? FOR UPDATE) AS old", c.ref.ID).
 		Set("status = ?", c.to).Set("updated_at = clock_timestamp()").Apply(set...).
 		Where("t.id = ?", c.ref.ID).Where("t.run = ?", c.ref.Run).Where("t.status IN (?)", bun.List(before[c.to])).
-		Returning("old.was").Scan(ctx, &from)
+		Returning("old.was, t.run").Scan(ctx, &from, &c.ref.Run)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.New(fault.Conflict, "Transcription %s cannot become %s now.", c.ref, c.to)
 	}

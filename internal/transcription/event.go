@@ -18,6 +18,7 @@ type EventType string
 const (
 	Created     EventType = "created"      // uploaded, and queued
 	Retried     EventType = "retried"      // queued again, as another run
+	Reused      EventType = "reused"       // chunks of an earlier run
 	StepFailed  EventType = "step_failed"  // and will be begun again
 	StepRescued EventType = "step_rescued" // its worker died; it will be begun again
 	Edited      EventType = "edited"       // a person changed the text

@@ -218,7 +218,7 @@ func Warnings(t *Transcription, segments []Segment, c Coverage) []Warning {
 	}
 	if t.Language != "" && t.Options.Language == "" && t.LanguageConfidence < sureLanguage {
 		w = append(w, Warning{"language_unsure", fmt.Sprintf("The language was taken for %s with a confidence of %.0f %% only. "+
-			"If it is another one, upload the recording again and name it.", LanguageName(t.Language), 100*t.LanguageConfidence)})
+			"If it is another one, run this again with the right one.", LanguageName(t.Language), 100*t.LanguageConfidence)})
 	}
 	if t.Options.Split && len(segments) > 0 && segments[0].Speaker == "" {
 		w = append(w, Warning{"not_stereo", "The recording has only one channel, or the same sound on both, so there is nothing to tell speakers apart by."})

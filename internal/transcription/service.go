@@ -38,6 +38,10 @@ type Store interface {
 	// to be collected; the recording stays. One that is canceled already stays as it
 	// is. Conflict already_ended: it has completed or failed.
 	CancelTranscription(ctx context.Context, owner, id uuid.UUID) error
+	// RetryTranscription begins another run, queued, behind one that has ended.
+	// Conflict in_work: that is not the present run, or it has not ended;
+	// recording_gone: there is nothing to run again.
+	RetryTranscription(ctx context.Context, owner uuid.UUID, next NextRun) error
 	// DeleteTranscription removes the rows at once, whatever the status, and
 	// leaves the objects to be collected.
 	DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error

@@ -4,6 +4,7 @@ package transcription
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,12 +105,34 @@ type Transcription struct {
 	Partial  bool // there is more to come: text and segments are those of the chunks done so far, without words
 	Warnings []Warning
 	Coverage *Coverage // nil until completed
+	Earlier  *Earlier  // of which text, segments, warnings and coverage are; nil: of the present run
 	Failure  *Failure  // nil unless Failed
 	Revision int       // 0: the machine's text
 
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	CompletedAt time.Time // zero until Completed
+}
+
+// Earlier is the last run that was completed, while another is on its way or has ended
+// without a text: nobody loses one because a second attempt fails.
+type Earlier struct {
+	Run                int
+	Model              string
+	Language           string
+	LanguageConfidence float64
+	CompletedAt        time.Time
+}
+
+// Readable returns the transcription as it is to be exported: when its text is that of
+// an earlier run, so are the model and the language. False: there is no text.
+func (t *Transcription) Readable() (*Transcription, bool) {
+	if t.Earlier == nil {
+		return t, t.Status == Completed
+	}
+	as, e := *t, t.Earlier
+	as.Status, as.Run, as.Model, as.Language, as.LanguageConfidence, as.CompletedAt = Completed, e.Run, e.Model, e.Language, e.LanguageConfidence, e.CompletedAt
+	return &as, true
 }
 
 // Ref returns the name of the present run.
@@ -145,6 +168,13 @@ type Failure struct {
 	Code    string
 	Message string
 }
+
+// hopeless are the failures that are the recording's own: another run would end the
+// same way, so nobody needs the recording any more.
+var hopeless = []string{"unreadable_media", "no_audio", "too_long", "unsupported_media", "empty_file"}
+
+// Hopeless reports whether the recording itself is the reason. It goes with its run.
+func (f Failure) Hopeless() bool { return slices.Contains(hopeless, f.Code) }
 
 // AlreadyEnded is the fault of whoever would cancel a run that has ended with the
 // status s.

@@ -27,8 +27,9 @@ type catalog struct {
 type glance struct {
 	size     int64
 	modified time.Time
-	cost     int64 // of the model when it is loaded, in bytes
-	err      error // why it cannot be used
+	cost     int64  // of the model when it is loaded, in bytes
+	print    string // fingerprint, once somebody has asked for it
+	err      error  // why it cannot be used
 }
 
 func newCatalog(o Options) *catalog {
@@ -68,6 +69,27 @@ func (c *catalog) examine(m transcription.Model, size int64) (cost int64, err er
 		return cost, tooLarge(m, cost, c.budget, c.slots)
 	}
 	return cost, nil
+}
+
+// print returns the fingerprint of a model's file, which is taken once for a file.
+func (c *catalog) print(m transcription.Model) (string, error) {
+	g, there := c.look(m)
+	if !there {
+		return "", transcription.NotInstalled(m.Name, c.installed())
+	}
+	if g.err != nil || g.print != "" {
+		return g.print, g.err
+	}
+	var err error
+	if g.print, err = fingerprint(c.path(m)); err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen[m.File].modified.Equal(g.modified) {
+		c.seen[m.File] = g
+	}
+	return g.print, nil
 }
 
 // installed returns the names of the models that can be used.

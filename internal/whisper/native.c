@@ -74,6 +74,8 @@ void ts_log_stop(int fd) {
     pthread_mutex_unlock(&log_lock);
 }
 
+const char * ts_version(void) { return whisper_version(); }
+
 int ts_load_backends(const char * dir) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static bool loaded = false;

@@ -77,7 +77,7 @@ func openNative(o Options, log *os.File) (host, setup, error) {
 		load: n.load, free: (*weights).free, cost: n.cost, budget: n.files.budget,
 		idle: o.IdleUnload, patience: patience, entries: map[string]*entry[*weights]{},
 	}
-	return n, setup{o, device}, nil
+	return n, setup{Options: o, GPU: device, Library: C.GoString(C.ts_version())}, nil
 }
 
 // gpus returns the GPUs that ggml has found.

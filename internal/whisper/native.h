@@ -13,6 +13,9 @@ void ts_log_to(int fd);
 // returns, nothing is written to fd any more.
 void ts_log_stop(int fd);
 
+// ts_version returns the version of the library.
+const char * ts_version(void);
+
 // ts_load_backends loads ggml's backends from a directory, or from where ggml
 // looks by itself when it is empty, unless that has been done. It returns the
 // number of devices there are.

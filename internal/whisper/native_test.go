@@ -317,12 +317,9 @@ func TestEngine_Decode_cancel_isNoError(t *testing.T) {
 	}
 	pcm, _ := recording(t, "long1")
 	decoded(t, e, pcm[:160000]) // loads the model
-	complains := func() bool {
-		return strings.Contains(log.String(), "failed to encode") || strings.Contains(log.String(), "aborting")
-	}
-	for try := 1; try <= 50 && !complains(); try++ { // before the encoder begins, it stops without a word
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(try)*20*time.Millisecond)
-		if _, err := e.Decode(ctx, "", pipeline.DecodeOptions{}, pcm[:480000]); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if _, err := e.Decode(ctx, "", pipeline.DecodeOptions{}, pcm[:480000]); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("got %v, want %v", err, context.DeadlineExceeded)
 		}
 		cancel()
@@ -330,7 +327,8 @@ func TestEngine_Decode_cancel_isNoError(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	if said := log.String(); !complains() || strings.Contains(said, `"level":"error"`) {
+	said := log.String()
+	if !strings.Contains(said, "failed to encode") && !strings.Contains(said, "aborting") || strings.Contains(said, `"level":"error"`) {
 		t.Errorf("the library said:\n%s", said)
 	}
 }

@@ -11,6 +11,7 @@ import (
 type setup struct {
 	Options Options // with what was left to choose
 	GPU     gpu     // that it decodes on, if it does
+	Library string  // version of whisper.cpp
 }
 
 // MarshalZerologObject is what the log says when the engine is ready.

@@ -12,6 +12,7 @@ package whisper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -89,6 +90,7 @@ type Engine struct {
 	slots  int
 	models *catalog
 	ear    ear
+	id     string              // of the engine itself
 	gate   *semaphore.Weighted // first come, first served
 	host   host
 
@@ -120,6 +122,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	zerolog.Ctx(ctx).Info().EmbedObject(s).Msg("speech engine is ready")
 	e := newEngine(s.Options, h)
+	e.id = fmt.Sprintf("whisper.cpp %s, dtw %t", s.Library, s.Options.DTW)
 	for name, err := range e.models.refused() {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("model", name).Str("code", fault.Of(err).Code).Msg("model cannot be used")
 	}
@@ -179,6 +182,26 @@ func (e *Engine) Choose(o transcription.Options) (transcription.Model, error) {
 // an empty name. Faults are those of Choose.
 func (e *Engine) Model(name string) (transcription.Model, error) {
 	return e.Choose(transcription.Options{Model: name})
+}
+
+// Identity stands for all that a text depends on besides the sound and what is asked:
+// the version of the library, the files of the model and of the detector of speech, and
+// how words are timed. Faults are those of Choose.
+func (e *Engine) Identity(model string) (string, error) {
+	m, err := e.Model(model)
+	if err != nil {
+		return "", err
+	}
+	weights, err := e.models.print(m)
+	if err != nil {
+		return "", err
+	}
+	file, err := e.ear.file()
+	if err != nil || file == "" {
+		return e.id + ", model " + weights, err
+	}
+	heard, err := fingerprint(file)
+	return e.id + ", model " + weights + ", speech " + heard, err
 }
 
 // Detect returns the probability of each language the model knows in a window of

@@ -46,6 +46,7 @@ type run struct {
 	steps   []*stepRow
 	chunks  []pipeline.Chunk
 	results map[int]pipeline.ChunkResult
+	past    []attempt // earlier runs, the latest last
 }
 
 // Memory is a pipeline.Store without a database. It is safe for use by several
@@ -55,12 +56,13 @@ type Memory struct {
 	runs    map[uuid.UUID]*run
 	order   []uuid.UUID
 	garbage []string
+	kept    map[string]bool // prefixes that will be garbage
 	epoch   string
 	others  []string // models that other workers have
 }
 
 // NewMemory returns an empty store.
-func NewMemory() *Memory { return &Memory{runs: map[uuid.UUID]*run{}} }
+func NewMemory() *Memory { return &Memory{runs: map[uuid.UUID]*run{}, kept: map[string]bool{}} }
 
 // CreateTranscription adds a transcription with its prepare step.
 func (m *Memory) CreateTranscription(_ context.Context, t *transcription.Transcription) error {
@@ -99,7 +101,7 @@ func (m *Memory) CancelTranscription(_ context.Context, owner, id uuid.UUID) err
 		return transcription.AlreadyEnded(r.t.Status)
 	}
 	r.t.Status = transcription.Canceled
-	m.garbage = append(m.garbage, transcription.Prefix(owner, id)+"chunks/")
+	m.keep(r)
 	return nil
 }
 
@@ -297,7 +299,8 @@ func (m *Memory) Complete(_ context.Context, l pipeline.Lease, t pipeline.Transc
 	row.state = done
 	r.t.Status, r.t.Progress = transcription.Completed, 1
 	r.t.Text, r.t.Segments, r.t.Warnings, r.t.Coverage = t.Text, t.Segments, t.Warnings, &t.Coverage
-	m.garbage = append(m.garbage, transcription.Prefix(r.t.OwnerID, r.t.ID)+"chunks/")
+	r.t.Earlier = nil
+	m.garbage = append(m.garbage, r.folders()...)
 	return nil
 }
 
@@ -387,7 +390,11 @@ func (m *Memory) GiveUp(_ context.Context, s pipeline.Step, f transcription.Fail
 
 func (m *Memory) fail(r *run, f transcription.Failure) {
 	r.t.Status, r.t.Failure = transcription.Failed, &f
-	m.garbage = append(m.garbage, transcription.Prefix(r.t.OwnerID, r.t.ID)+"chunks/")
+	if f.Hopeless() {
+		m.garbage = append(m.garbage, transcription.Prefix(r.t.OwnerID, r.t.ID))
+		return
+	}
+	m.keep(r)
 }
 
 // Advance implements pipeline.Store.

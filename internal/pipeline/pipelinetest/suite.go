@@ -2,6 +2,7 @@ package pipelinetest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,9 @@ type Store interface {
 	pipeline.Store
 	CreateTranscription(ctx context.Context, t *transcription.Transcription) error
 	CancelTranscription(ctx context.Context, owner, id uuid.UUID) error
+	RetryTranscription(ctx context.Context, owner uuid.UUID, next transcription.NextRun) error
+	// Outlast lets the time pass for which chunks are kept for another run.
+	Outlast(ctx context.Context) error
 }
 
 // TestStore proves that a store keeps the promises that the pipeline relies on.
@@ -47,6 +51,13 @@ func TestStore(t *testing.T, open func(t *testing.T) (Store, uuid.UUID)) {
 		"a run that is ready is found":                 testUnadvanced,
 		"the epoch is remembered":                      testEpoch,
 		"what nobody needs is garbage until collected": testGarbage,
+		"another run adopts what fits":                 testAdopt,
+		"another recipe uses the sound only":           testAdoptSound,
+		"another cut uses nothing":                     testAdoptNothing,
+		"what was kept for long enough is gone":        testAdoptTooLate,
+		"the run that has most to give is chosen":      testAdoptMost,
+		"what was completed is not done again":         testAdoptAll,
+		"a run begins behind one that has ended":       testRetry,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,7 +137,7 @@ func (b *bench) chunk(ref transcription.Ref, index int) pipeline.Chunk {
 	return pipeline.Chunk{
 		Ref: ref, Index: index, Channel: 1,
 		Piece: audio.Piece{Start: start, End: start + audio.MaxWindow, From: start + 10, To: start + audio.MaxWindow - 10},
-		Key:   transcription.Prefix(b.owner, ref.ID) + "chunks/1/x",
+		Key:   fmt.Sprintf("%schunks/%d/%d.s16", transcription.Prefix(b.owner, ref.ID), ref.Run, index), Cut: "mix",
 	}
 }
 
@@ -147,7 +158,7 @@ func (b *bench) prepare(t *testing.T, ref transcription.Ref, n int) {
 func result(c pipeline.Chunk, text string) pipeline.ChunkResult {
 	at := c.From.Duration().Round(time.Millisecond)
 	return pipeline.ChunkResult{
-		Chunk: c, Decoded: c.Len(), Elapsed: time.Second, Speech: []audio.Span{{Start: c.From, End: c.To}},
+		Chunk: c, Decoded: c.Len(), Elapsed: time.Second, Made: "by the book", Speech: []audio.Span{{Start: c.From, End: c.To}},
 		Segments: []transcription.Segment{{
 			Start: at, End: at + time.Second, Text: text, Confidence: 0.5,
 			Words: []transcription.Word{{Start: at, End: at + time.Second, Text: text, Confidence: 0.5}},
@@ -402,8 +413,8 @@ func testFailed(t *testing.T, b *bench) {
 }
 
 // testCanceled cancels a run in every step of its life: whoever works on it has its
-// writes refused, nothing more is dispatched, and the chunks are garbage while the
-// recording stays.
+// writes refused, nothing more is dispatched, and the chunks are garbage after a while;
+// the recording stays.
 func testCanceled(t *testing.T, b *bench) {
 	for name, begin := range map[string]func(ref transcription.Ref) *pipeline.Lease{
 		"queued": func(transcription.Ref) *pipeline.Lease { return nil },
@@ -452,6 +463,8 @@ func testCanceled(t *testing.T, b *bench) {
 		if rescued, exhausted, err := b.Rescue(t.Context(), 10); err != nil || len(rescued)+len(exhausted) > 0 {
 			t.Errorf("%s: got %v, %v, %v to rescue", name, rescued, exhausted, err)
 		}
+		b.wantNoGarbage(t)
+		must(t, b.Outlast(t.Context()))
 		prefixes, err := b.Garbage(t.Context(), 10)
 		must(t, err)
 		if len(prefixes) != 1 || !strings.HasPrefix(prefixes[0], transcription.Prefix(b.owner, ref.ID)+"chunks/") {
@@ -554,15 +567,22 @@ func testEpoch(t *testing.T, b *bench) {
 func testGarbage(t *testing.T, b *bench) {
 	ref := b.create(t)
 	must(t, b.Fail(t.Context(), b.claim(t, long), gaveUp))
+	b.wantNoGarbage(t)
+	must(t, b.Outlast(t.Context()))
 	prefixes, err := b.Garbage(t.Context(), 10)
 	must(t, err)
 	if len(prefixes) != 1 || !strings.HasPrefix(prefixes[0], transcription.Prefix(b.owner, ref.ID)+"chunks/") {
 		t.Fatalf("got %v, want the chunks", prefixes)
 	}
 	must(t, b.Collected(t.Context(), prefixes))
-	prefixes, err = b.Garbage(t.Context(), 10)
+	b.wantNoGarbage(t)
+}
+
+func (b *bench) wantNoGarbage(t *testing.T) {
+	t.Helper()
+	prefixes, err := b.Garbage(t.Context(), 10)
 	must(t, err)
 	if len(prefixes) != 0 {
-		t.Errorf("%v are garbage still", prefixes)
+		t.Errorf("%v are garbage", prefixes)
 	}
 }

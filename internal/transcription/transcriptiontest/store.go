@@ -235,10 +235,44 @@ func (s *Store) CancelTranscription(ctx context.Context, owner, id uuid.UUID) er
 	case t.Status.Final():
 		return transcription.AlreadyEnded(t.Status)
 	}
-	t.Status, t.Partial, t.Text, t.Segments = transcription.Canceled, false, "", nil
+	if t.Status, t.Partial = transcription.Canceled, false; t.Earlier == nil {
+		t.Text, t.Segments = "", nil
+	}
 	t.UpdatedAt = s.now()
 	s.rows[id] = t
 	s.record(&t, transcription.EventType(transcription.Canceled))
+	return nil
+}
+
+// RetryTranscription implements transcription.Store.
+func (s *Store) RetryTranscription(ctx context.Context, owner uuid.UUID, next transcription.NextRun) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	t, err := s.own(owner, next.After.ID)
+	if err != nil {
+		return err
+	}
+	if t.Run != next.After.Run {
+		t.Status = transcription.Queued
+	}
+	if err := t.Retriable(); err != nil {
+		return err
+	}
+	if t.Status == transcription.Completed {
+		t.Earlier = &transcription.Earlier{
+			Run: t.Run, Model: t.Model, Language: t.Language, LanguageConfidence: t.LanguageConfidence, CompletedAt: t.CompletedAt,
+		}
+	}
+	if next.Anew {
+		t.Model, t.Language, t.LanguageConfidence = "", "", 0
+	}
+	t.Run, t.Status, t.Options = t.Run+1, transcription.Queued, next.Options
+	t.Failure, t.Progress, t.CompletedAt, t.UpdatedAt = nil, 0, time.Time{}, s.now()
+	s.rows[t.ID] = t
+	s.record(&t, transcription.Retried)
 	return nil
 }
 

@@ -23,7 +23,7 @@ func (w world) End(_ *testing.T, id uuid.UUID, as transcription.Status) {
 	w.Change(id, func(t *transcription.Transcription) {
 		t.Status, t.UpdatedAt = as, t.UpdatedAt.Add(time.Microsecond)
 		if as == transcription.Failed {
-			t.Failure = &transcription.Failure{Code: "no_audio", Message: "No."}
+			t.Failure = &transcription.Failure{Code: "gave_up", Message: "No."}
 			return
 		}
 		t.Progress, t.CompletedAt, t.Text = 1, t.UpdatedAt, "Hello."

@@ -45,6 +45,7 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"a list is narrowed to a status":     testFilter,
 		"canceling is done once":             testCancel,
 		"what happens is told in order":      testEvents,
+		"another run keeps the text":         testRetry,
 		"what has ended is not canceled":     testCancelTooLate,
 		"deleting leaves nothing to read":    testDelete,
 		"models are those of the workers":    testModels,
@@ -319,6 +320,51 @@ func testCancelTooLate(t *testing.T, w World) {
 	}
 }
 
+// testRetry runs again what has ended, and nothing else. The text of what was completed
+// stays.
+func testRetry(t *testing.T, w World) {
+	for _, s := range []transcription.Status{transcription.Completed, transcription.Failed, transcription.Canceled} {
+		tr := create(t, w, w.Owner(t))
+		again := func(owner uuid.UUID) error {
+			o := tr.Options
+			o.Prompt = "Bob"
+			return w.RetryTranscription(t.Context(), owner, transcription.NextRun{After: tr.Ref(), Options: o, Anew: true})
+		}
+		if err := again(tr.OwnerID); fault.Of(err).Code != "in_work" {
+			t.Errorf("%s, before: got %v", s, err)
+		}
+		if s == transcription.Canceled {
+			must(t, w.CancelTranscription(t.Context(), tr.OwnerID, tr.ID))
+		} else {
+			w.End(t, tr.ID, s)
+		}
+		ended, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
+		must(t, err)
+		wantKind(t, again(w.Owner(t)), fault.NotFound)
+		must(t, again(tr.OwnerID))
+		if err := again(tr.OwnerID); fault.Of(err).Code != "in_work" {
+			t.Errorf("%s, twice: got %v", s, err)
+		}
+		got, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
+		must(t, err)
+		if !got.UpdatedAt.After(ended.UpdatedAt) || got.Options.Prompt != "Bob" {
+			t.Errorf("got %+v behind %+v", got, ended)
+		}
+		want := *ended
+		want.Run, want.Status, want.Failure, want.Progress, want.CompletedAt = 2, transcription.Queued, nil, 0, time.Time{}
+		want.Model, want.Language, want.LanguageConfidence = "", "", 0
+		want.Options, want.UpdatedAt, want.QueuePosition = got.Options, got.UpdatedAt, got.QueuePosition
+		if s == transcription.Completed {
+			want.Earlier = &transcription.Earlier{
+				Run: 1, Model: ended.Model, Language: ended.Language, LanguageConfidence: ended.LanguageConfidence, CompletedAt: ended.CompletedAt,
+			}
+		}
+		if diff := cmp.Diff(&want, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", s, diff)
+		}
+	}
+}
+
 func testDelete(t *testing.T, w World) {
 	for _, s := range []transcription.Status{transcription.Queued, transcription.Completed, transcription.Failed, transcription.Canceled} {
 		tr := create(t, w, w.Owner(t))
@@ -368,7 +414,7 @@ func testGone(t *testing.T, w World) {
 	_, eventsErr := w.Events(ctx, tr.OwnerID, tr.ID, 0, 10)
 	for what, err := range map[string]error{
 		"read": readErr, "poll": headErr, "look back": eventsErr, "create": w.CreateTranscription(ctx, NewTranscription(t, tr.OwnerID)), "begin": w.BeginUpload(ctx, tr.OwnerID, newID(t)),
-		"cancel": w.CancelTranscription(ctx, tr.OwnerID, tr.ID), "delete": w.DeleteTranscription(ctx, tr.OwnerID, tr.ID),
+		"cancel": w.CancelTranscription(ctx, tr.OwnerID, tr.ID), "retry": w.RetryTranscription(ctx, tr.OwnerID, transcription.NextRun{After: tr.Ref()}), "delete": w.DeleteTranscription(ctx, tr.OwnerID, tr.ID),
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want %v", what, err, context.Canceled)

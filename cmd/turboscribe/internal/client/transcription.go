@@ -24,6 +24,7 @@ type Transcription struct {
 	Text             string
 	Warnings         []Problem
 	Error            *Problem
+	Earlier          *struct{ Run int } // whose text is still there
 	CreatedAt        time.Time
 
 	Raw json.RawMessage `json:"-"`
@@ -153,6 +154,23 @@ func (c *Client) History(ctx context.Context, id, cursor string) (events []Event
 // Cancel ends the work on a transcription. One that is canceled already is no error.
 func (c *Client) Cancel(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodPost, transcriptionPath(id)+"/cancel", nil)
+}
+
+// Retry is what another run shall do otherwise; nil is as before.
+type Retry struct {
+	Model     *string `json:"model,omitempty"`
+	Language  *string `json:"language,omitempty"`
+	Prompt    *string `json:"prompt,omitempty"`
+	Translate *bool   `json:"translate,omitempty"`
+	Channels  *string `json:"channels,omitempty"`
+}
+
+// Retry runs a transcription again that has ended.
+func (c *Client) Retry(ctx context.Context, id string, r Retry) error {
+	ctx, cancel := within(ctx, c.timeout)
+	defer cancel()
+	_, err := c.signed(ctx, c.request(http.MethodPost, transcriptionPath(id)+"/retry", r))
+	return err
 }
 
 // Delete removes a transcription with its recording.

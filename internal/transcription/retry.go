@@ -1,0 +1,117 @@
+package transcription
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// Retry is what another run shall do otherwise; nil is as before.
+type Retry struct {
+	Model     *string
+	Language  *string
+	Prompt    *string
+	Translate *bool
+	Split     *bool
+}
+
+// of returns the options of the next run behind one with o.
+func (r Retry) of(o Options) Options {
+	change(&o.Model, r.Model)
+	change(&o.Language, r.Language)
+	change(&o.Prompt, r.Prompt)
+	change(&o.Translate, r.Translate)
+	change(&o.Split, r.Split)
+	return o
+}
+
+func change[T any](to, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}
+
+// NextRun is what a store needs to begin another run.
+type NextRun struct {
+	After   Ref // the run that has ended
+	Options Options
+	Anew    bool // model and language are to be found out again
+}
+
+// Retry begins another run of a transcription that has ended, and returns it as it is
+// then. What the earlier ones have finished and the new one would do in the same way is
+// not done again. Faults are those of options and Conflict in_work or recording_gone.
+func (s *Service) Retry(ctx context.Context, who auth.Actor, id uuid.UUID, r Retry) (*Transcription, error) {
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return nil, err
+	}
+	t, err := s.store.Head(ctx, who.UserID, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Retriable(); err != nil {
+		return nil, err
+	}
+	next, err := s.nextRun(ctx, t, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.RetryTranscription(ctx, who.UserID, next); err != nil {
+		return nil, err
+	}
+	if err := s.workers.Advance(ctx, Ref{ID: id, Run: next.After.Run + 1}); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", id).Msg("not enqueued yet, left to the reconciler")
+	}
+	return s.store.Transcription(ctx, who.UserID, id)
+}
+
+// nextRun checks the options. The model and the language that were found out stay while
+// what is asked for is the same and the model is there: so what is finished fits.
+func (s *Service) nextRun(ctx context.Context, t *Transcription, r Retry) (NextRun, error) {
+	o, err := s.accept(ctx, r.of(t.Options))
+	if err != nil {
+		return NextRun{}, err
+	}
+	names, err := s.store.InstalledModels(ctx)
+	if err != nil {
+		return NextRun{}, err
+	}
+	same := o
+	same.Prompt, same.Split = t.Options.Prompt, t.Options.Split
+	anew := same != t.Options || !slices.Contains(names, t.Model)
+	return NextRun{After: t.Ref(), Options: o, Anew: anew}, nil
+}
+
+// Retriable returns a Conflict unless another run can begin: in_work while one is on its
+// way, recording_gone when the recording was the reason of the failure and has gone
+// with it.
+func (t *Transcription) Retriable() error {
+	if !t.Status.Final() {
+		return fault.New(fault.Conflict, "This transcription is being worked on. Wait until it has ended, or cancel it first.").
+			WithCode("in_work").With("status", string(t.Status))
+	}
+	if t.Failure != nil && t.Failure.Hopeless() {
+		return fault.New(fault.Conflict, "The recording could not be used and is no longer stored, so running it again cannot help. Upload another file.").
+			WithCode("recording_gone").With("failure", t.Failure.Code)
+	}
+	return nil
+}
+
+// Changes returns which options b asks for otherwise than a, by the names of the API.
+func Changes(a, b Options) map[string]any {
+	changed := map[string]any{}
+	for name, pair := range map[string][2]any{
+		"model": {a.Model, b.Model}, "language": {a.Language, b.Language}, "prompt": {a.Prompt, b.Prompt},
+		"translate": {a.Translate, b.Translate}, "split": {a.Split, b.Split},
+	} {
+		if pair[0] != pair[1] {
+			changed[name] = pair[1]
+		}
+	}
+	return changed
+}
