@@ -39,7 +39,11 @@ func (r *report) plots(dir string) error {
 	for _, name := range []string{sequential, engine, service} {
 		s := series{name: name}
 		for _, minutes := range r.lengths() {
-			wall := medianOf(r.find(name, comparison{r.headline.model, minutes}), func(f figure) float64 { return f.Wall })
+			figures := r.find(name, comparison{r.headline.model, minutes})
+			if len(figures) == 0 {
+				continue
+			}
+			wall := medianOf(figures, func(f figure) float64 { return f.Wall })
 			s.points = append(s.points, plotter.XY{X: float64(minutes), Y: wall})
 		}
 		lines = append(lines, s)

@@ -34,6 +34,8 @@ func sample() *report {
 			{Contender: sequential, Minutes: 5, usage: usage{Wall: 20}},
 			{Contender: engine, Minutes: 5, usage: usage{Wall: 9}},
 			{Contender: service, Minutes: 5, usage: usage{Wall: 10}},
+			{Contender: engine, Minutes: 60, usage: usage{Wall: 99}},
+			{Contender: service, Minutes: 60, usage: usage{Wall: 120}, Memory: 210 << 20},
 			{Contender: engine, Minutes: 10, Slots: 1, Speed: 10, usage: usage{Wall: 60}},
 			{Contender: engine, Minutes: 10, Slots: 2, Speed: 18, usage: usage{Wall: 33}},
 		} {
@@ -64,8 +66,8 @@ func TestReport_targets(t *testing.T) {
 		"end to end, 30 min: wall time in proportion to the best reference":           {"", 0.75, 0.95, true},
 		"end to end, 30 min: word error rate above the bindings', sequential, points": {"", 1, 0.3, false},
 		"clip of 10 s: upload to completed above its decoding, median of 3, ms":       {"", 200, 150, false},
-		"end to end: cost of a minute at 30 min in proportion to 5 min":               {"", 1, 1.15, true},
-		"end to end: memory of the worker beyond the model at 30 min, MiB":            {"", 200, 300, true},
+		"end to end: cost of a minute at 60 min in proportion to 5 min":               {"", 1, 1.15, true},
+		"end to end: memory of the worker beyond the model at 60 min, MiB":            {"", 210, 300, true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("targets (-want +got)\n%s", diff)
@@ -75,7 +77,7 @@ func TestReport_targets(t *testing.T) {
 	}
 	r.Figures[3].Others = 0.5
 	r.finish(time.Minute)
-	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "during 1 of 18 measurements, 50 % at worst") {
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "during 1 of 22 measurements, 50 % at worst") {
 		t.Errorf("a busy machine: %q", r.Notes)
 	}
 }
@@ -102,6 +104,7 @@ func TestReport_text(t *testing.T) {
 		"| whisper-cli          |   not installed |",
 		"| bindings, split      |  120 (80.0–160) |",
 		"| 5       | 30.0 (20.0–40.0) |",
+		"| 60      |                – |   148 (99.0–198) |",
 		"| 2                   | 49.5 (33.0–66.0) |        18.0 |        1.80 |",
 		"| difference of the medians |       200 |",
 	} {
