@@ -101,6 +101,7 @@ func BenchmarkDispatch(b *testing.B) {
 // BenchmarkTranscription measures a poll by somebody behind the same backlog.
 func BenchmarkTranscription(b *testing.B) {
 	db := pgtest.New(b)
+	unguarded(b, db)
 	var last *transcription.Transcription
 	for range 100 {
 		last = addTranscription(b, db, addUser(b, db))

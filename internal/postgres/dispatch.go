@@ -34,11 +34,38 @@ const belongs = `CASE s.lane
 const recall = `WITH ` + fleet + `
 UPDATE steps AS s SET state = 'waiting' FROM fleet AS f WHERE s.state = 'dispatched' AND NOT ` + belongs
 
+// makeRoom empties the queue of a lane in which somebody has several steps, when an
+// owner comes who has none in flight there: it is dealt anew then, in turns. Else who
+// comes new would wait for all that is in the queue already.
+const makeRoom = `
+WITH RECURSIVE ` + fleet + `, crowded AS MATERIALIZED (
+	SELECT owner_id FROM steps WHERE kind = ?1 AND lane = ?2 AND state = 'dispatched' GROUP BY owner_id HAVING count(*) > 1 LIMIT 1
+), groups AS (
+	(SELECT owner_id, model, worn FROM steps
+		WHERE kind = ?1 AND state = 'waiting' AND EXISTS (SELECT FROM crowded)
+		ORDER BY owner_id, model, worn LIMIT 1)
+	UNION ALL
+	SELECT n.* FROM groups AS g CROSS JOIN LATERAL (
+		SELECT owner_id, model, worn FROM steps
+		WHERE kind = ?1 AND state = 'waiting' AND (owner_id, model, worn) > (g.owner_id, g.model, g.worn)
+		ORDER BY owner_id, model, worn LIMIT 1
+	) AS n
+), newcomer AS MATERIALIZED (
+	SELECT s.owner_id FROM (SELECT ?1::text AS kind, ?2::text AS lane, * FROM groups) AS s CROSS JOIN fleet AS f
+	WHERE ` + belongs + `
+		AND NOT EXISTS (SELECT FROM steps WHERE kind = ?1 AND lane = ?2 AND owner_id = s.owner_id AND state IN ('dispatched', 'running'))
+		AND EXISTS (SELECT FROM steps WHERE kind = ?1 AND state = 'waiting' AND owner_id = s.owner_id AND model = s.model AND worn = s.worn AND next_at <= now())
+	LIMIT 1
+)
+UPDATE steps SET state = 'waiting' WHERE kind = ?1 AND lane = ?2 AND state = 'dispatched' AND EXISTS (SELECT FROM newcomer)`
+
 // pickLane locks as many waiting steps of a lane as there is room for in its queue,
 // and returns them in order. An owner's share is the cost of what they have in
-// flight there plus that of their own steps ahead; the smallest share goes first, and
-// among equals whoever was served longest ago. So owners take turns by the audio
-// they get, however many recordings one of them has sent.
+// flight there, of what was done for them in the last five minutes (the latest fifty
+// steps), and of their own steps ahead; the smallest share goes first, and among equals
+// whoever was served longest ago. So owners take turns by the audio they get, however
+// many recordings one of them has sent, and who comes with one has it done before the
+// next of somebody who has had a lot.
 //
 // The owners and models are found by skipping through the index, of each only as many
 // steps are looked at as there is room, and what was picked is looked up one by one:
@@ -65,7 +92,12 @@ WITH RECURSIVE ` + fleet + `, room AS (
 	SELECT s.owner_id, s.model, s.worn FROM groups AS s CROSS JOIN fleet AS f WHERE ` + belongs + `
 ), served AS MATERIALIZED (
 	SELECT o.owner_id,
-		(SELECT coalesce(sum(cost), 0) FROM steps WHERE kind = ?2 AND lane = ?3 AND owner_id = o.owner_id AND state IN ('dispatched', 'running')) AS cost,
+		(SELECT coalesce(sum(cost), 0) FROM steps WHERE kind = ?2 AND lane = ?3 AND owner_id = o.owner_id AND state IN ('dispatched', 'running'))
+		+ (SELECT coalesce(sum(cost), 0) FROM (
+			SELECT cost, state FROM steps
+			WHERE kind = ?2 AND lane = ?3 AND owner_id = o.owner_id AND dispatched_at > now() - interval '5 minutes'
+			ORDER BY dispatched_at DESC LIMIT 50
+		) AS lately WHERE state = 'done') AS cost,
 		(SELECT max(dispatched_at) FROM steps WHERE kind = ?2 AND lane = ?3 AND owner_id = o.owner_id) AS at
 	FROM (SELECT DISTINCT owner_id FROM waiting) AS o
 ), ready AS (
@@ -92,8 +124,9 @@ ORDER BY p.share, p.at NULLS FIRST, p.transcription_id, p.run, p.index`
 // Dispatch marks waiting steps as being in the queue and returns them with a new
 // generation, in the order in which they should be queued. In each lane it keeps at
 // most window steps in the queue, or twice the slots of the living workers that serve
-// it; the lane of the GPUs always has that. It takes owners in turn. Callers queue up,
-// so that no two of them fill the same room.
+// it; the lane of the GPUs always has that. It takes owners in turn; when one comes
+// anew, what waits in the queue is dealt anew. Callers queue up, so that no two of them
+// fill the same room.
 func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, err error) {
 	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		found = nil
@@ -118,6 +151,9 @@ func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, 
 }
 
 func dispatchLane(ctx context.Context, tx bun.Tx, window int, k pipeline.Kind, l pipeline.Lane) ([]pipeline.Step, error) {
+	if _, err := tx.NewRaw(makeRoom, alive.Seconds(), k, l).Exec(ctx); err != nil {
+		return nil, err
+	}
 	var rows []stepRow
 	err := tx.NewRaw(pickLane, alive.Seconds(), window, k, l, pipeline.LeastWindow).Scan(ctx, &rows)
 	if err != nil || len(rows) == 0 {

@@ -230,7 +230,7 @@ func TestDB_Dispatch_longestAgo(t *testing.T) {
 	db := pgtest.New(t)
 	lately, never, longAgo := prepare(t, db, addUser(t, db), 2), prepare(t, db, addUser(t, db), 2), prepare(t, db, addUser(t, db), 2)
 	undispatch(t, db)
-	for tr, ago := range map[*transcription.Transcription]string{lately: "1 minute", longAgo: "1 hour"} {
+	for tr, ago := range map[*transcription.Transcription]string{lately: "10 minutes", longAgo: "1 hour"} {
 		execSQL(t, db, "UPDATE steps SET state = 'done', dispatched_at = now() - ?::interval WHERE transcription_id = ? AND index = 1", ago, tr.ID)
 	}
 	execSQL(t, db, "UPDATE steps SET dispatched_at = NULL WHERE transcription_id = ?", never.ID)
