@@ -52,12 +52,20 @@ type Limits struct {
 	MaxDuration    time.Duration `env:"TS_MAX_DURATION, default=12h"`
 }
 
+// Quota bounds what is on its way; 0 is no bound.
+type Quota struct {
+	UserQueued  int `env:"TS_USER_MAX_QUEUED, default=10000"`
+	UserRunning int `env:"TS_USER_MAX_RUNNING, default=0"`
+	Queued      int `env:"TS_MAX_QUEUED, default=100000"`
+}
+
 // API configures cmd/api.
 type API struct {
 	Log      Log
 	Postgres Postgres
 	Redis    Redis
 	S3       S3
+	Quota    Quota
 	Limits   Limits
 
 	Addr            string        `env:"TS_API_ADDR, default=127.0.0.1:8080"`
@@ -80,6 +88,7 @@ type Worker struct {
 	Postgres Postgres
 	Redis    Redis
 	S3       S3
+	Quota    Quota
 	Limits   Limits
 
 	Name         string        `env:"TS_WORKER_NAME"`
@@ -106,6 +115,7 @@ type Scheduler struct {
 	Postgres Postgres
 	Redis    Redis
 	S3       S3
+	Quota    Quota
 
 	HealthAddr string        `env:"TS_SCHEDULER_HEALTH_ADDR, default=127.0.0.1:8082"`
 	Interval   time.Duration `env:"TS_RECONCILE_INTERVAL, default=3s"`
@@ -115,7 +125,7 @@ type Scheduler struct {
 // LoadAPI returns the configuration of cmd/api or all that is wrong with it.
 func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	var c API
-	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Limits.validate(), checkURL("TS_PUBLIC_URL", c.PublicURL),
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate(), checkURL("TS_PUBLIC_URL", c.PublicURL),
 		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), enoughGrace(c.Grace))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
@@ -131,7 +141,7 @@ func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 // LoadWorker returns the configuration of cmd/worker or all that is wrong with it.
 func LoadWorker(ctx context.Context, lookup Lookup) (Worker, error) {
 	var c Worker
-	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Limits.validate())
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate())
 	err = errors.Join(err, atLeast("TS_WORKER_SLOTS", c.Slots, 0), atLeast("TS_WORKER_THREADS", c.Threads, 0),
 		atLeast("TS_WORKER_DEVICE", c.Device, -1), atLeast("TS_WORKER_PREPARES", c.Prepares, 1), atLeast("TS_WORKER_BACKLOG_BYTES", c.BacklogBytes, 0),
 		atLeast("TS_MODEL_IDLE_UNLOAD", c.IdleUnload, 0), atLeast("TS_MODEL_MEMORY", c.ModelMemory, -1),
@@ -143,7 +153,7 @@ func LoadWorker(ctx context.Context, lookup Lookup) (Worker, error) {
 // with it.
 func LoadScheduler(ctx context.Context, lookup Lookup) (Scheduler, error) {
 	var c Scheduler
-	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate())
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate())
 	return c, errors.Join(err, atLeast("TS_RECONCILE_INTERVAL", c.Interval, 100*time.Millisecond), enoughGrace(c.Grace))
 }
 
@@ -161,6 +171,10 @@ func (p Postgres) validate() error { return atLeast("TS_DATABASE_MAX_CONNS", p.M
 
 func (r Redis) validate() error {
 	return errors.Join(checkRedisURL(r.URL), atLeast("TS_QUEUE_WINDOW", r.Window, 0))
+}
+
+func (q Quota) validate() error {
+	return errors.Join(atLeast("TS_USER_MAX_QUEUED", q.UserQueued, 0), atLeast("TS_USER_MAX_RUNNING", q.UserRunning, 0), atLeast("TS_MAX_QUEUED", q.Queued, 0))
 }
 
 // checkRedisURL lets through what all clients of Redis understand alike. The

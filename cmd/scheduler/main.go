@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	log.Info().Str("version", build.Version()).Msg("starting")
 	ctx = log.WithContext(ctx)
-	b, err := backend.Open(ctx, transcription.ByScheduler, "scheduler", c.Postgres, c.Redis, c.S3)
+	b, err := backend.Open(ctx, transcription.ByScheduler, "scheduler", backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota})
 	if err != nil {
 		return err
 	}

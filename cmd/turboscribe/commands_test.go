@@ -116,10 +116,10 @@ func TestRetry(t *testing.T) {
 	if got := p.run("retry", fakeID, fakeID); got.code != 0 || got.stderr != "Queued again "+fakeID+"\nQueued again "+fakeID+"\n" {
 		t.Errorf("result %+v", got)
 	}
-	if got := p.run("retry", fakeID, "--prompt", "", "--translate=false", "--language", "de", "--model", "best", "--channels", "split"); got.code != 0 {
+	if got := p.run("retry", fakeID, "--prompt", "", "--translate=false", "--language", "de", "--model", "best", "--channels", "split", "--priority", "low"); got.code != 0 {
 		t.Errorf("result %+v", got)
 	}
-	want := []string{"{}", "{}", `{"model":"best","language":"de","prompt":"","translate":false,"channels":"split"}`}
+	want := []string{"{}", "{}", `{"model":"best","language":"de","prompt":"","translate":false,"channels":"split","priority":"low"}`}
 	if diff := cmp.Diff(want, f.retries); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

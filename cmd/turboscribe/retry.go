@@ -9,7 +9,7 @@ import (
 )
 
 func (a *app) retryCommand() *cobra.Command {
-	var model, language, prompt, channels string
+	var model, language, prompt, channels, priority string
 	var translate bool
 	cmd := &cobra.Command{
 		Use:   "retry ID...",
@@ -24,10 +24,12 @@ func (a *app) retryCommand() *cobra.Command {
 	flags.StringVar(&prompt, "prompt", "", "names and terms that occur")
 	flags.BoolVar(&translate, "translate", false, "translate into English")
 	flags.StringVar(&channels, "channels", "", "split: a speaker on each channel of a stereo recording; mix otherwise")
+	flags.StringVar(&priority, "priority", "", "high, normal or low")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r := client.Retry{
 			Model: given(cmd, "model", &model), Language: given(cmd, "language", &language), Prompt: given(cmd, "prompt", &prompt),
 			Translate: given(cmd, "translate", &translate), Channels: given(cmd, "channels", &channels),
+			Priority: given(cmd, "priority", &priority),
 		}
 		return a.each(cmd.Context(), args, "Queued again", func(c *client.Client, ctx context.Context, id string) error {
 			return c.Retry(ctx, id, r)

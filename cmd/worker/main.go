@@ -77,7 +77,7 @@ func work(ctx context.Context, c config.Worker) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	b, err := backend.Open(ctx, transcription.ByWorker, c.Name, c.Postgres, c.Redis, c.S3)
+	b, err := backend.Open(ctx, transcription.ByWorker, c.Name, backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota})
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -26,8 +28,9 @@ var statuses = map[fault.Kind]int{
 	fault.Internal:        http.StatusInternalServerError,
 }
 
-// retryAfter is how many seconds a client should wait before it tries again.
-const retryAfter = "5"
+// retryAfter is how many seconds a client should wait before it tries again, unless the
+// fault says so itself.
+const retryAfter = 5
 
 type errorJSON struct {
 	Code      string         `json:"code"`
@@ -66,7 +69,7 @@ func writeError(c echo.Context, status int, f *fault.Error) error {
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h.Set(echo.HeaderRetryAfter, retryAfter)
+		h.Set(echo.HeaderRetryAfter, fmt.Sprint(cmp.Or(f.Details["retryAfter"], any(retryAfter))))
 	}
 	details := f.Details
 	if details == nil {

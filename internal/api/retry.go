@@ -15,16 +15,26 @@ type retryJSON struct {
 	Prompt    *string `json:"prompt"`
 	Translate *bool   `json:"translate"`
 	Channels  *string `json:"channels"`
+	Priority  *string `json:"priority"`
 }
 
 func (in retryJSON) domain() (transcription.Retry, error) {
 	r := transcription.Retry{Model: in.Model, Language: in.Language, Prompt: in.Prompt, Translate: in.Translate}
-	if in.Channels == nil {
-		return r, nil
+	if in.Channels != nil {
+		split, err := readChannels("channels", *in.Channels)
+		if err != nil {
+			return r, err
+		}
+		r.Split = &split
 	}
-	split, err := readChannels("channels", *in.Channels)
-	r.Split = &split
-	return r, err
+	if in.Priority != nil {
+		p, err := transcription.ParsePriority(*in.Priority)
+		if err != nil {
+			return r, err
+		}
+		r.Priority = &p
+	}
+	return r, nil
 }
 
 func (s *Server) retryTranscription(c echo.Context) error {

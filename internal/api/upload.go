@@ -39,7 +39,7 @@ func (s *Server) upload(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.transcriptions.CheckOptions(r.Context(), form.options); err != nil {
+	if err := s.transcriptions.CheckOptions(r.Context(), actor(c), form.options); err != nil {
 		return err
 	}
 	t, err := s.transcriptions.Upload(r.Context(), actor(c), transcription.Upload{FileName: file.FileName(), Body: filePart{file, form}, Options: form.rest})
@@ -175,10 +175,12 @@ func (f *form) option(part *multipart.Part) error {
 		f.options.Prompt = value
 	case "translate":
 		f.options.Translate, err = readBool(name, value)
+	case "priority":
+		f.options.Priority, err = transcription.ParsePriority(value)
 	case "channels":
 		f.options.Split, err = readChannels(name, value)
 	default:
-		err = fault.New(fault.Invalid, "There is no field %q. Known fields: file, model, language, prompt, translate, channels.", name).
+		err = fault.New(fault.Invalid, "There is no field %q. Known fields: file, model, language, prompt, translate, channels, priority.", name).
 			WithCode("unknown_field").With("field", name)
 	}
 	return err

@@ -23,6 +23,7 @@ type summaryJSON struct {
 	Run                int                  `json:"run"`
 	Status             transcription.Status `json:"status"`
 	Stage              *string              `json:"stage"`
+	Priority           string               `json:"priority"`
 	Progress           fraction             `json:"progress"`
 	Language           *string              `json:"language"`
 	LanguageConfidence *fraction            `json:"languageConfidence"`
@@ -121,7 +122,7 @@ func newPageJSON(items []transcription.Transcription, limit int) pageJSON {
 
 func newSummaryJSON(t *transcription.Transcription) summaryJSON {
 	out := summaryJSON{
-		ID: t.ID, FileID: t.File.ID, FileName: t.File.Name, Run: t.Run, Status: t.Status, Stage: orNull(stages[t.Status]),
+		ID: t.ID, FileID: t.File.ID, FileName: t.File.Name, Run: t.Run, Status: t.Status, Stage: orNull(stages[t.Status]), Priority: t.Options.Priority.String(),
 		Progress: done(t.Progress), Language: orNull(t.Language), Model: orNull(t.Model), Duration: orNull(seconds(t.Duration)),
 		Error: (*problemJSON)(t.Failure), Revision: t.Revision, CreatedAt: timestamp(t.CreatedAt), CompletedAt: timestamp(t.CompletedAt),
 	}

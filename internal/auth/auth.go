@@ -27,6 +27,7 @@ type Permission string
 const (
 	ReadTranscriptions  Permission = "transcriptions:read"
 	WriteTranscriptions Permission = "transcriptions:write"
+	Prioritize          Permission = "transcriptions:prioritize" // go before everybody else's
 	WatchQueues         Permission = "queues:watch"
 	ManageUsers         Permission = "users:manage"
 )
@@ -34,7 +35,7 @@ const (
 // grants is the table of roles and permissions. The migration that fills the
 // tables of the same name says the same.
 var grants = map[Role][]Permission{
-	Admin:  {ReadTranscriptions, WriteTranscriptions, WatchQueues, ManageUsers},
+	Admin:  {ReadTranscriptions, WriteTranscriptions, Prioritize, WatchQueues, ManageUsers},
 	Member: {ReadTranscriptions, WriteTranscriptions},
 }
 

@@ -150,9 +150,7 @@ func (db *DB) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) 
 		if err != nil {
 			return err
 		}
-		step := newStepRow(c.Ref, p.OwnerID, pipeline.Transcribe, c.Index, int64(c.Len()))
-		step.Model = p.Model
-		return addStep(ctx, tx, step)
+		return addStep(ctx, tx, newStepRow(c.Ref, p, pipeline.Transcribe, c.Index, int64(c.Len())))
 	})
 	return wrap(err, "add chunk %d of %s", c.Index, c.Ref)
 }

@@ -22,6 +22,9 @@ const (
 // SQL returns the handle itself, for tests that move clocks and break rules.
 func (db *DB) SQL() *bun.DB { return db.bun }
 
+// Bound makes q the quota.
+func (db *DB) Bound(q transcription.Quota) { db.quota = q }
+
 // Rollback undoes the last migration.
 func (db *DB) Rollback(ctx context.Context) error {
 	return db.alone(ctx, func(m *migrate.Migrator) error {

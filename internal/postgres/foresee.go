@@ -14,8 +14,8 @@ const maxAhead = 5000
 
 // foresee fills in the queue position and the estimate of a transcription that is
 // on its way. Steps of a kind wait for each other, so what is ahead are those of the
-// kind that it needs next. Ids sort by age, so they are the ones with a smaller id,
-// the owner's other recordings among them; as owners take turns, that is the worst
+// kind that it needs next, of a priority that goes first or, ids sort by age, with a
+// smaller id, the owner's other recordings among them; as owners take turns, that is the worst
 // case for somebody with few. Nothing is ahead of a transcription that is being
 // worked on. Sound is the cost of transcribe; the other kinds take next to no time.
 //
@@ -40,7 +40,7 @@ func (db *DB) foresee(ctx context.Context, t *transcription.Transcription) error
 		) AS mine
 		CROSS JOIN LATERAL (SELECT count(*) AS steps, coalesce(sum(cost), 0) AS sound FROM (
 			SELECT cost FROM steps
-			WHERE kind = ? AND state IN ('waiting', 'dispatched') AND transcription_id < t.id AND mine.ready AND NOT mine.running
+			WHERE kind = ? AND state IN ('waiting', 'dispatched') AND (priority < t.priority OR priority = t.priority AND transcription_id < t.id) AND mine.ready AND NOT mine.running
 			LIMIT ?
 		) AS q) AS o
 		WHERE t.id = ?`, next(t.Status), maxAhead, t.ID).Scan(ctx, &ahead)

@@ -32,9 +32,10 @@ const minConns = 3
 
 // DB is the database. It is safe for concurrent use.
 type DB struct {
-	bun  *bun.DB
-	addr string // for messages; without secrets
-	self transcription.Actor
+	bun   *bun.DB
+	addr  string // for messages; without secrets
+	self  transcription.Actor
+	quota transcription.Quota
 
 	measuring chan struct{} // held by who reads or writes measured
 	measured  measurement
@@ -52,6 +53,7 @@ type Options struct {
 	URL            string                  // postgres://user:password@host:port/database?sslmode=…
 	Name           string                  // of this process, shown in pg_stat_activity
 	Kind           transcription.ActorKind // of this process, in the events that it causes; the API by default
+	Quota          transcription.Quota     // the same for all processes
 	MaxConns       int                     // default 10, at least 3
 	ConnectTimeout time.Duration           // of one connection, default 5 s
 	IdleTimeout    time.Duration           // after which an unused connection is closed, default 5 min
@@ -77,7 +79,7 @@ func Open(o Options) (*DB, error) {
 	pool.SetConnMaxLifetime(or(o.Lifetime, time.Hour))
 	addr := fmt.Sprintf("%s:%d/%s as %s", cfg.Host, cfg.Port, cfg.Database, cfg.User)
 	self := transcription.Actor{Kind: or(o.Kind, transcription.ByAPI), Name: o.Name}
-	return &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, measuring: make(chan struct{}, 1)}, nil
+	return &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, quota: o.Quota, measuring: make(chan struct{}, 1)}, nil
 }
 
 func or[T comparable](value, otherwise T) T {

@@ -37,9 +37,13 @@ func (e *earlier) domain() *transcription.Earlier {
 // still works on an earlier run has every write refused. NotFound: there is none of that
 // id, or it belongs to somebody else. Conflict in_work: that run is not the present one,
 // or it has not ended; recording_gone: the recording was the reason of its failure.
+// RateLimited too_many_queued: the owner has no place left in the queue.
 func (db *DB) RetryTranscription(ctx context.Context, owner uuid.UUID, next transcription.NextRun) error {
 	after := next.After
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.place(ctx, tx, owner); err != nil {
+			return err
+		}
 		row := new(transcriptionRow)
 		err := tx.NewSelect().Model(row).Column(listed...).Relation("File").
 			Where("t.id = ?", after.ID).Where("t.owner_id = ?", owner).For("UPDATE OF t").Scan(ctx)
@@ -74,15 +78,13 @@ func begin(ctx context.Context, tx bun.Tx, t *transcription.Transcription, next 
 			Set(`earlier = CASE t.status WHEN 'completed' THEN jsonb_build_object('run', t.run, 'model', t.model, 'language', t.language,
 				'languageConfidence', t.language_confidence, 'completedAt', t.completed_at) ELSE t.earlier END`).
 			Set("asked_model = ?", o.Model).Set("asked_language = ?", o.Language).Set("prompt = ?", o.Prompt).
-			Set("translate = ?", o.Translate).Set("split = ?", o.Split)
+			Set("translate = ?", o.Translate).Set("split = ?", o.Split).Set("priority = ?", o.Priority)
 	})
 	if err != nil {
 		return err
 	}
 	ref := transcription.Ref{ID: next.After.ID, Run: next.After.Run + 1}
-	step := newStepRow(ref, t.OwnerID, pipeline.Prepare, 0, 1)
-	step.Model = o.Model
-	return addStep(ctx, tx, step)
+	return addStep(ctx, tx, newStepRow(ref, parent{OwnerID: t.OwnerID, Model: o.Model, Priority: o.Priority}, pipeline.Prepare, 0, 1))
 }
 
 // sweepMargin is how long before its time a prefix is left to the collector, who may
@@ -106,7 +108,7 @@ func (db *DB) Adopt(ctx context.Context, l pipeline.Lease, r pipeline.Recipe) er
 		if err := hold(ctx, tx, l, pipeline.Prepare); err != nil {
 			return err
 		}
-		a := adoption{ID: l.Step.Ref.ID, Run: l.Step.Ref.Run, Cut: r.Cut, Made: r.Made, Margin: sweepMargin.Seconds(), Owner: p.OwnerID, Model: p.Model, Tries: pipeline.MaxAttempts}
+		a := adoption{ID: l.Step.Ref.ID, Run: l.Step.Ref.Run, Cut: r.Cut, Made: r.Made, Margin: sweepMargin.Seconds(), Owner: p.OwnerID, Model: p.Model, Place: p.Priority, Tries: pipeline.MaxAttempts}
 		if err := a.choose(ctx, tx); err != nil || a.Count == 0 {
 			return err
 		}
@@ -128,6 +130,7 @@ type adoption struct {
 	Margin float64 // seconds
 	Owner  uuid.UUID
 	Model  string
+	Place  transcription.Priority // in the queue
 	Tries  int
 	From   int
 	Count  int
@@ -173,8 +176,8 @@ func (a *adoption) take(ctx context.Context, tx bun.Tx) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.NewRaw(`INSERT INTO steps (transcription_id, run, kind, index, owner_id, max_attempts, cost, model)
-		SELECT c.transcription_id, ?run, 'transcribe', c.index, ?owner, ?tries, c.to_sample - c.from_sample, ?model FROM chunks AS c WHERE `+those, a).Exec(ctx)
+	_, err = tx.NewRaw(`INSERT INTO steps (transcription_id, run, kind, index, owner_id, max_attempts, cost, model, priority)
+		SELECT c.transcription_id, ?run, 'transcribe', c.index, ?owner, ?tries, c.to_sample - c.from_sample, ?model, ?place FROM chunks AS c WHERE `+those, a).Exec(ctx)
 	if err != nil {
 		return err
 	}

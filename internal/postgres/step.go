@@ -35,14 +35,15 @@ type stepRow struct {
 	MaxAttempts     int
 	Cost            int64
 	Model           string
+	Priority        transcription.Priority
 	Lane            pipeline.Lane
 	Gen             int
 }
 
-func newStepRow(ref transcription.Ref, owner uuid.UUID, k pipeline.Kind, index int, cost int64) *stepRow {
+func newStepRow(ref transcription.Ref, p parent, k pipeline.Kind, index int, cost int64) *stepRow {
 	return &stepRow{
 		TranscriptionID: ref.ID, Run: ref.Run, Kind: k, Index: index,
-		OwnerID: owner, MaxAttempts: pipeline.MaxAttempts, Cost: max(cost, 1),
+		OwnerID: p.OwnerID, Model: p.Model, Priority: p.Priority, MaxAttempts: pipeline.MaxAttempts, Cost: max(cost, 1),
 	}
 }
 

@@ -54,6 +54,7 @@ type transcriptionRow struct {
 	Prompt        string
 	Translate     bool
 	Split         bool
+	Priority      transcription.Priority
 
 	Model              string
 	Language           string
@@ -78,14 +79,14 @@ type transcriptionRow struct {
 func newTranscriptionRow(t *transcription.Transcription) *transcriptionRow {
 	return &transcriptionRow{
 		ID: t.ID, OwnerID: t.OwnerID, FileID: t.File.ID, Run: t.Run, Status: transcription.Queued,
-		AskedModel: t.Options.Model, AskedLanguage: t.Options.Language, Prompt: clean(t.Options.Prompt), Translate: t.Options.Translate, Split: t.Options.Split,
+		AskedModel: t.Options.Model, AskedLanguage: t.Options.Language, Prompt: clean(t.Options.Prompt), Translate: t.Options.Translate, Split: t.Options.Split, Priority: t.Options.Priority,
 	}
 }
 
 func (r *transcriptionRow) domain() *transcription.Transcription {
 	t := &transcription.Transcription{
 		ID: r.ID, OwnerID: r.OwnerID, File: r.File.domain(), Run: r.Run, Status: r.Status,
-		Options: transcription.Options{Model: r.AskedModel, Language: r.AskedLanguage, Prompt: r.Prompt, Translate: r.Translate, Split: r.Split},
+		Options: transcription.Options{Model: r.AskedModel, Language: r.AskedLanguage, Prompt: r.Prompt, Translate: r.Translate, Split: r.Split, Priority: r.Priority},
 		Model:   r.Model, Language: r.Language, LanguageConfidence: r.LanguageConfidence,
 		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Progress: r.Progress,
 		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Earlier: r.Earlier.domain(), Revision: r.Revision,
@@ -100,7 +101,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 
 // listed are the columns of a list: everything but the text.
 var listed = []string{
-	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split",
+	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split", "priority",
 	"model", "language", "language_confidence", "duration_samples", "missing_samples", "progress", "warnings", "coverage", "earlier",
 	"failure_code", "failure_message", "revision", "created_at", "updated_at", "completed_at",
 }
@@ -108,18 +109,20 @@ var listed = []string{
 // CreateTranscription inserts the file and the transcription, queued, with its
 // prepare step and its first event, in one transaction, which also takes BeginUpload back. It sets the
 // status and the times of t, which are the database's. Conflict: there is one of
-// that id.
+// that id. RateLimited too_many_queued: the owner has no place left in the queue.
 func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcription) error {
 	file, row := newFileRow(&t.File), newTranscriptionRow(t)
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := db.place(ctx, tx, t.OwnerID); err != nil {
+			return err
+		}
 		if err := tx.NewInsert().Model(file).Returning("created_at").Scan(ctx); err != nil {
 			return err
 		}
 		if err := tx.NewInsert().Model(row).Returning("created_at, updated_at").Scan(ctx); err != nil {
 			return err
 		}
-		step := newStepRow(t.Ref(), t.OwnerID, pipeline.Prepare, 0, 1)
-		step.Model = t.Options.Model
+		step := newStepRow(t.Ref(), parent{OwnerID: t.OwnerID, Model: t.Options.Model, Priority: t.Options.Priority}, pipeline.Prepare, 0, 1)
 		if err := addStep(ctx, tx, step); err != nil {
 			return err
 		}

@@ -75,9 +75,10 @@ func announce(ctx context.Context, tx bun.Tx, c change, from transcription.Statu
 
 // parent is what a locked transcription tells about itself.
 type parent struct {
-	OwnerID uuid.UUID
-	Status  transcription.Status
-	Model   string // chosen by prepare
+	OwnerID  uuid.UUID
+	Status   transcription.Status
+	Model    string // chosen by prepare
+	Priority transcription.Priority
 }
 
 // lockRun locks the transcription until the transaction ends and thereby orders
@@ -86,8 +87,8 @@ type parent struct {
 func lockRun(ctx context.Context, tx bun.Tx, ref transcription.Ref) (parent, error) {
 	var p parent
 	var run int
-	err := tx.NewRaw("SELECT owner_id, status, model, run FROM transcriptions WHERE id = ? FOR UPDATE", ref.ID).
-		Scan(ctx, &p.OwnerID, &p.Status, &p.Model, &run)
+	err := tx.NewRaw("SELECT owner_id, status, model, priority, run FROM transcriptions WHERE id = ? FOR UPDATE", ref.ID).
+		Scan(ctx, &p.OwnerID, &p.Status, &p.Model, &p.Priority, &run)
 	if err != nil {
 		return p, none(err, "The transcription was deleted.")
 	}

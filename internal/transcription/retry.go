@@ -18,6 +18,7 @@ type Retry struct {
 	Prompt    *string
 	Translate *bool
 	Split     *bool
+	Priority  *Priority
 }
 
 // of returns the options of the next run behind one with o.
@@ -27,6 +28,7 @@ func (r Retry) of(o Options) Options {
 	change(&o.Prompt, r.Prompt)
 	change(&o.Translate, r.Translate)
 	change(&o.Split, r.Split)
+	change(&o.Priority, r.Priority)
 	return o
 }
 
@@ -57,7 +59,7 @@ func (s *Service) Retry(ctx context.Context, who auth.Actor, id uuid.UUID, r Ret
 	if err := t.Retriable(); err != nil {
 		return nil, err
 	}
-	next, err := s.nextRun(ctx, t, r)
+	next, err := s.nextRun(ctx, who, t, r)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +74,8 @@ func (s *Service) Retry(ctx context.Context, who auth.Actor, id uuid.UUID, r Ret
 
 // nextRun checks the options. The model and the language that were found out stay while
 // what is asked for is the same and the model is there: so what is finished fits.
-func (s *Service) nextRun(ctx context.Context, t *Transcription, r Retry) (NextRun, error) {
-	o, err := s.accept(ctx, r.of(t.Options))
+func (s *Service) nextRun(ctx context.Context, who auth.Actor, t *Transcription, r Retry) (NextRun, error) {
+	o, err := s.accept(ctx, who, r.of(t.Options))
 	if err != nil {
 		return NextRun{}, err
 	}
@@ -82,7 +84,7 @@ func (s *Service) nextRun(ctx context.Context, t *Transcription, r Retry) (NextR
 		return NextRun{}, err
 	}
 	same := o
-	same.Prompt, same.Split = t.Options.Prompt, t.Options.Split
+	same.Prompt, same.Split, same.Priority = t.Options.Prompt, t.Options.Split, t.Options.Priority
 	anew := same != t.Options || !slices.Contains(names, t.Model)
 	return NextRun{After: t.Ref(), Options: o, Anew: anew}, nil
 }
@@ -107,7 +109,7 @@ func Changes(a, b Options) map[string]any {
 	changed := map[string]any{}
 	for name, pair := range map[string][2]any{
 		"model": {a.Model, b.Model}, "language": {a.Language, b.Language}, "prompt": {a.Prompt, b.Prompt},
-		"translate": {a.Translate, b.Translate}, "split": {a.Split, b.Split},
+		"translate": {a.Translate, b.Translate}, "split": {a.Split, b.Split}, "priority": {a.Priority.String(), b.Priority.String()},
 	} {
 		if pair[0] != pair[1] {
 			changed[name] = pair[1]

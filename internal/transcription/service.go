@@ -20,6 +20,9 @@ type Store interface {
 	BeginUpload(ctx context.Context, owner, id uuid.UUID) error
 	// ForgetUpload takes BeginUpload back once no object is left.
 	ForgetUpload(ctx context.Context, owner, id uuid.UUID) error
+	// Admit returns nil when there is a place in the queue for one more of the owner's,
+	// else what Quota.Admit says. CreateTranscription and RetryTranscription ask again.
+	Admit(ctx context.Context, owner uuid.UUID) error
 	// CreateTranscription inserts the file and the transcription, queued, with its
 	// prepare step, in one transaction, which also takes BeginUpload back.
 	CreateTranscription(ctx context.Context, t *Transcription) error

@@ -67,6 +67,7 @@ type Options struct {
 	Prompt    string // glossary given to every window, at most MaxPrompt runes
 	Translate bool   // into English
 	Split     bool   // the channels of a stereo recording are a speaker each
+	Priority  Priority
 }
 
 // File is an uploaded recording.

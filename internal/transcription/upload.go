@@ -39,6 +39,9 @@ func (s *Service) Upload(ctx context.Context, who auth.Actor, in Upload) (*Trans
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
 		return nil, err
 	}
+	if err := s.store.Admit(ctx, who.UserID); err != nil {
+		return nil, err
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("make an id: %w", err)
@@ -57,7 +60,7 @@ func (s *Service) Upload(ctx context.Context, who auth.Actor, in Upload) (*Trans
 	if err := s.store.BeginUpload(ctx, t.OwnerID, t.ID); err != nil {
 		return nil, err
 	}
-	if err := s.keep(ctx, t, body, in.Options); err != nil {
+	if err := s.keep(ctx, who, t, body, in.Options); err != nil {
 		return nil, errors.Join(err, s.abandon(ctx, t))
 	}
 	if err := s.create(ctx, t); err != nil {
@@ -82,7 +85,7 @@ func (s *Service) sniffed(f *File, body io.Reader) (io.Reader, error) {
 }
 
 // keep stores the body and reads the options, which may come behind it.
-func (s *Service) keep(ctx context.Context, t *Transcription, body io.Reader, options func() (Options, error)) (err error) {
+func (s *Service) keep(ctx context.Context, who auth.Actor, t *Transcription, body io.Reader, options func() (Options, error)) (err error) {
 	if t.File.Size, t.File.SHA256, err = s.objects.Upload(ctx, t.File.Key, body, s.limits.MaxBytes); err != nil {
 		return err
 	}
@@ -90,7 +93,7 @@ func (s *Service) keep(ctx context.Context, t *Transcription, body io.Reader, op
 	if err != nil {
 		return err
 	}
-	t.Options, err = s.accept(ctx, o)
+	t.Options, err = s.accept(ctx, who, o)
 	return err
 }
 
@@ -102,7 +105,7 @@ func (s *Service) create(ctx context.Context, t *Transcription) error {
 	settle, cancel := settling(ctx)
 	defer cancel()
 	err := s.store.CreateTranscription(settle, t)
-	if err == nil || !fault.Permanent(err) {
+	if err == nil || !fault.Permanent(err) && !fault.Is(err, fault.RateLimited) {
 		return err
 	}
 	return errors.Join(err, s.abandon(ctx, t))
@@ -127,13 +130,17 @@ func settling(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // CheckOptions returns what is wrong with o as far as it can be said without the
 // recording, so that a client hears of it before it has sent gigabytes.
-func (s *Service) CheckOptions(ctx context.Context, o Options) error {
-	_, err := s.accept(ctx, o)
+func (s *Service) CheckOptions(ctx context.Context, who auth.Actor, o Options) error {
+	_, err := s.accept(ctx, who, o)
 	return err
 }
 
-// accept returns o in its canonical form, if some worker can do what it asks for.
-func (s *Service) accept(ctx context.Context, o Options) (Options, error) {
+// accept returns o in its canonical form, if the caller may ask for that and some worker
+// can do it.
+func (s *Service) accept(ctx context.Context, who auth.Actor, o Options) (Options, error) {
+	if err := mayAsk(who, o); err != nil {
+		return o, err
+	}
 	names, err := s.store.InstalledModels(ctx)
 	if err != nil {
 		return o, err

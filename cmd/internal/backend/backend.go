@@ -24,27 +24,39 @@ type Backend struct {
 	Blobs *blob.Store
 }
 
+// Servers says where they are, and what is let into the queue.
+type Servers struct {
+	Postgres config.Postgres
+	Redis    config.Redis
+	S3       config.S3
+	Quota    config.Quota
+}
+
 // Open returns clients that have not connected yet. Name is shown to those who
 // look at the servers' connections; it and kind name the program in events.
-func Open(ctx context.Context, kind transcription.ActorKind, name string, pg config.Postgres, redis config.Redis, s3 config.S3) (b *Backend, err error) {
+func Open(ctx context.Context, kind transcription.ActorKind, name string, o Servers) (b *Backend, err error) {
 	b = &Backend{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	if b.DB, err = postgres.Open(postgres.Options{URL: pg.URL, Name: name, Kind: kind, MaxConns: pg.MaxConns}); err != nil {
+	b.DB, err = postgres.Open(postgres.Options{
+		URL: o.Postgres.URL, Name: name, Kind: kind, MaxConns: o.Postgres.MaxConns,
+		Quota: transcription.Quota{Queued: o.Quota.UserQueued, Running: o.Quota.UserRunning, Backlog: o.Quota.Queued},
+	})
+	if err != nil {
 		return b, err
 	}
-	if b.Redis, err = kv.Open(ctx, redis.URL, kv.Options{}); err != nil {
+	if b.Redis, err = kv.Open(ctx, o.Redis.URL, kv.Options{}); err != nil {
 		return b, err
 	}
-	if b.Queue, err = task.NewClient(redis.URL); err != nil {
+	if b.Queue, err = task.NewClient(o.Redis.URL); err != nil {
 		return b, err
 	}
 	b.Blobs, err = blob.Open(ctx, blob.Options{
-		Endpoint: s3.Endpoint, Region: s3.Region, Bucket: s3.Bucket,
-		AccessKey: s3.AccessKey, SecretKey: s3.SecretKey, PathStyle: s3.PathStyle,
+		Endpoint: o.S3.Endpoint, Region: o.S3.Region, Bucket: o.S3.Bucket,
+		AccessKey: o.S3.AccessKey, SecretKey: o.S3.SecretKey, PathStyle: o.S3.PathStyle,
 	})
 	return b, err
 }

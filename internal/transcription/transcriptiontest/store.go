@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -28,6 +29,7 @@ type Store struct {
 	lastEvent int64
 	installed []string
 	refused   map[string]string
+	quota     transcription.Quota
 	broken    func(context.Context) error
 	told      time.Time // by now, last
 }
@@ -92,6 +94,37 @@ func (s *Store) ForgetUpload(ctx context.Context, _, id uuid.UUID) error {
 	return nil
 }
 
+// Bound makes q the quota.
+func (s *Store) Bound(q transcription.Quota) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.quota = q
+}
+
+// Admit implements transcription.Store.
+func (s *Store) Admit(ctx context.Context, owner uuid.UUID) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return s.admit(owner)
+}
+
+func (s *Store) admit(owner uuid.UUID) error {
+	own, all := 0, 0
+	for _, t := range s.rows {
+		if t.Status != transcription.Queued {
+			continue
+		}
+		all++
+		if t.OwnerID == owner {
+			own++
+		}
+	}
+	return s.quota.Admit(own, all)
+}
+
 // CreateTranscription implements transcription.Store.
 func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transcription) error {
 	unlock, err := s.lock(ctx)
@@ -99,6 +132,9 @@ func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transc
 		return err
 	}
 	defer unlock()
+	if err := s.admit(t.OwnerID); err != nil {
+		return err
+	}
 	if _, ok := s.rows[t.ID]; ok {
 		return errTaken
 	}
@@ -258,7 +294,7 @@ func (s *Store) RetryTranscription(ctx context.Context, owner uuid.UUID, next tr
 	if t.Run != next.After.Run {
 		t.Status = transcription.Queued
 	}
-	if err := t.Retriable(); err != nil {
+	if err := errors.Join(t.Retriable(), s.admit(owner)); err != nil {
 		return err
 	}
 	if t.Status == transcription.Completed {

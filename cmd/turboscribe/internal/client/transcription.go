@@ -163,6 +163,7 @@ type Retry struct {
 	Prompt    *string `json:"prompt,omitempty"`
 	Translate *bool   `json:"translate,omitempty"`
 	Channels  *string `json:"channels,omitempty"`
+	Priority  *string `json:"priority,omitempty"`
 }
 
 // Retry runs a transcription again that has ended.

@@ -21,10 +21,11 @@ type Settings struct {
 	Prompt    string
 	Translate bool
 	Channels  string // mix or split
+	Priority  string // high, normal or low
 }
 
 func (s Settings) fields() [][2]string {
-	all := [][2]string{{"model", s.Model}, {"language", s.Language}, {"prompt", s.Prompt}, {"channels", s.Channels}}
+	all := [][2]string{{"model", s.Model}, {"language", s.Language}, {"prompt", s.Prompt}, {"channels", s.Channels}, {"priority", s.Priority}}
 	if s.Translate {
 		all = append(all, [2]string{"translate", "true"})
 	}
