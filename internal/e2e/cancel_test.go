@@ -98,6 +98,10 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// sweptTwice is within how long what a worker still stored when it was told to stop is
+// swept: at the second collection, six minutes after the first.
+const sweptTwice = 6*time.Minute + patience
+
 // isCanceled checks what is left of a canceled transcription: itself and its
 // recording, for as long as nobody deletes it.
 func (s *stack) isCanceled(p *person, id string) {
@@ -113,7 +117,7 @@ func (s *stack) isCanceled(p *person, id string) {
 		t.Errorf("%d steps go on", n)
 	}
 	prefix := "u/" + p.id + "/" + id + "/"
-	eventually(t, "nothing but the recording is left", func() bool {
+	within(t, sweptTwice, "nothing but the recording is left", func() bool {
 		keys, err := s.blobs.Keys(t.Context(), prefix)
 		return err == nil && slices.Equal(keys, []string{prefix + "source"})
 	})

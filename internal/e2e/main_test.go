@@ -67,10 +67,16 @@ func run(m *testing.M) (code int, err error) {
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	within(t, patience, what, condition)
+}
+
+// within is eventually for what may take longer.
+func within(t *testing.T, limit time.Duration, what string, condition func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	if err := poll(ctx, 20*time.Millisecond, condition); err != nil {
-		t.Fatalf("%s: not within %s", what, patience)
+		t.Fatalf("%s: not within %s", what, limit)
 	}
 }
 
