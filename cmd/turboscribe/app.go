@@ -119,7 +119,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.server, "server", a.env("TS_API_URL", "http://127.0.0.1:8080"), "address of the server (TS_API_URL)")
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", 30*time.Second, "how long to wait for one answer")
 	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.transcribeCommand(), a.listCommand(), a.getCommand(),
-		a.exportCommand(), a.historyCommand(), a.cancelCommand(), a.retryCommand(), a.deleteCommand(), a.modelsCommand(), a.doctorCommand())
+		a.exportCommand(), a.historyCommand(), a.cancelCommand(), a.retryCommand(), a.deleteCommand(), a.queuesCommand(), a.modelsCommand(), a.doctorCommand())
 	return root
 }
 

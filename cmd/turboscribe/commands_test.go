@@ -134,6 +134,26 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+func TestQueues(t *testing.T) {
+	t.Parallel()
+	p := signedIn(t, newFake(t))
+	for _, step := range []struct{ command, said, state string }{{"pause", "Paused merge\n", "paused"}, {"resume", "Resumed merge\n", "open"}} {
+		if got := p.run("queues", step.command, "merge"); got.code != 0 || got.stderr != step.said {
+			t.Errorf("result %+v", got)
+		}
+		want := "QUEUE  WAITING  DISPATCHED  RUNNING  STATE\nmerge  12       3           1        " + step.state + "\n"
+		if got := p.run("queues"); got.code != 0 || got.stdout != want {
+			t.Errorf("result %+v, want\n%s", got, want)
+		}
+		if got := p.run("queues", step.command, "nothing"); got.code != exitFailure || got.stderr != "Error: There is no such queue.\n" {
+			t.Errorf("result %+v", got)
+		}
+		if got := p.run("queues", step.command); got.code != exitUsage {
+			t.Errorf("result %+v", got)
+		}
+	}
+}
+
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	p := signedIn(t, newFake(t))

@@ -49,6 +49,7 @@ type fake struct {
 	calls    map[string]int
 	readyz   func(w http.ResponseWriter)
 	retries  []string // bodies
+	paused   bool     // the queue merge
 }
 
 type upload struct {
@@ -160,6 +161,8 @@ func (f *fake) signedIn(w http.ResponseWriter, r *http.Request, path string) {
 			map[string]any{"name": "demo.en", "installed": true, "multilingual": false, "translates": false, "demo": true},
 			map[string]any{"name": "small", "installed": false, "multilingual": true, "translates": true, "demo": false},
 		}})
+	case strings.HasPrefix(path, "/admin/queues"):
+		f.queues(w, strings.TrimPrefix(path, "/admin/queues"))
 	case path == "/transcriptions":
 		f.list(w, r)
 	case r.Method == http.MethodDelete && path == "/transcriptions/"+fakeID:
@@ -247,6 +250,21 @@ func (f *fake) describe(s state) map[string]any {
 		t["error"] = map[string]any{"code": "no_speech", "message": s.failure}
 	}
 	return t
+}
+
+// queues has one, which can be paused and resumed.
+func (f *fake) queues(w http.ResponseWriter, path string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch path {
+	case "/merge/pause", "/merge/resume":
+		f.paused = path == "/merge/pause"
+		answer(w, 200, map[string]any{"name": "merge"})
+	case "":
+		answer(w, 200, map[string]any{"items": []any{map[string]any{"name": "merge", "waiting": 12, "dispatched": 3, "running": 1, "paused": f.paused}}})
+	default:
+		refuse(w, 404, "not_found", "There is no such queue.")
+	}
 }
 
 func (f *fake) retry(w http.ResponseWriter, r *http.Request) {

@@ -34,6 +34,10 @@ func (s *Server) route(e *echo.Echo) {
 	e.DELETE(root+"/transcriptions/:id", s.deleteTranscription, small, write)
 	e.GET(root+"/export/:id", s.exportTranscription, small, read)
 
+	e.GET(root+"/admin/queues", s.listQueues, small, require(auth.WatchQueues))
+	e.POST(root+"/admin/queues/:name/pause", s.pauseQueue, small, require(auth.ManageQueues))
+	e.POST(root+"/admin/queues/:name/resume", s.resumeQueue, small, require(auth.ManageQueues))
+
 	e.GET(root+"/limits", s.limits, small)
 	e.GET(root+"/models", s.models, small, signedIn)
 	e.GET(root+"/openapi.yaml", s.document, small)

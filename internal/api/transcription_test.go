@@ -39,7 +39,7 @@ func completed(t *transcription.Transcription) {
 
 const completedJSON = `{"status":"success","data":{
   "id":"01950000-0000-7000-8000-000000000001","fileId":"01950000-0000-7000-8000-000000000002","fileName":"interview.mp3",
-  "run":1,"status":"completed","stage":null,"priority":"normal","progress":1.000,"queuePosition":0,"estimatedSeconds":null,
+  "run":1,"status":"completed","stage":null,"priority":"normal","progress":1.000,"queuePosition":0,"estimatedSeconds":null,"estimatedRange":null,
   "language":"de","languageConfidence":0.900,"model":"small","duration":83.457,"partial":false,"earlier":null,"text":"Guten Tag. <b>Ja</b>.",
   "segments":[
     {"index":0,"start":1.500,"end":2.000,"text":"Guten Tag.","speaker":"1","confidence":0.988,"suspect":false,"words":[
@@ -52,20 +52,20 @@ const completedJSON = `{"status":"success","data":{
 
 const transcribingJSON = `{"status":"success","data":{
   "id":"01950000-0000-7000-8000-000000000001","fileId":"01950000-0000-7000-8000-000000000002","fileName":"interview.mp3",
-  "run":1,"status":"transcribing","stage":"transcribe","priority":"normal","progress":0.999,"queuePosition":3,"estimatedSeconds":12.500,
+  "run":1,"status":"transcribing","stage":"transcribe","priority":"normal","progress":0.999,"queuePosition":3,"estimatedSeconds":12.500,"estimatedRange":{"lowest":4.000,"highest":20.250},
   "language":null,"languageConfidence":null,"model":null,"duration":null,"partial":false,"earlier":null,"text":null,"segments":[],"warnings":[],"coverage":null,
   "error":null,"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null}}`
 
 const partialJSON = `{"status":"success","data":{
   "id":"01950000-0000-7000-8000-000000000001","fileId":"01950000-0000-7000-8000-000000000002","fileName":"interview.mp3",
-  "run":1,"status":"merging","stage":"merge","priority":"normal","progress":0.500,"queuePosition":0,"estimatedSeconds":null,
+  "run":1,"status":"merging","stage":"merge","priority":"normal","progress":0.500,"queuePosition":0,"estimatedSeconds":null,"estimatedRange":null,
   "language":null,"languageConfidence":null,"model":null,"duration":null,"partial":true,"earlier":null,"text":"So far.","segments":[
     {"index":0,"start":1.000,"end":2.000,"text":"So far.","speaker":null,"confidence":0.500,"suspect":false,"words":[]}],
   "warnings":[],"coverage":null,"error":null,"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null}}`
 
 const failedJSON = `{"status":"success","data":{
   "id":"01950000-0000-7000-8000-000000000001","fileId":"01950000-0000-7000-8000-000000000002","fileName":"interview.mp3",
-  "run":1,"status":"failed","stage":null,"priority":"normal","progress":0.000,"queuePosition":0,"estimatedSeconds":null,
+  "run":1,"status":"failed","stage":null,"priority":"normal","progress":0.000,"queuePosition":0,"estimatedSeconds":null,"estimatedRange":null,
   "language":null,"languageConfidence":null,"model":null,"duration":null,"partial":false,"earlier":null,"text":null,"segments":[],"warnings":[],"coverage":null,
   "error":{"code":"no_audio","message":"The file has no audio track."},"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null}}`
 
@@ -80,6 +80,7 @@ func TestShowTranscription(t *testing.T) {
 		{"on its way", func(r *transcription.Transcription) {
 			r.ID, r.File.ID = uuid.MustParse("01950000-0000-7000-8000-000000000001"), uuid.MustParse("01950000-0000-7000-8000-000000000002")
 			r.Status, r.Progress, r.QueuePosition, r.Estimate = transcription.Transcribing, 0.99999, 3, 12500*time.Millisecond
+			r.Soonest, r.Latest = 4*time.Second, 20250*time.Millisecond
 			r.Text = "not for anybody yet"
 		}, transcribingJSON},
 		{"so far", func(r *transcription.Transcription) {

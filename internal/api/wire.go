@@ -40,6 +40,7 @@ type headJSON struct {
 	summaryJSON
 	QueuePosition    int           `json:"queuePosition"`
 	EstimatedSeconds *seconds      `json:"estimatedSeconds"`
+	EstimatedRange   *rangeJSON    `json:"estimatedRange"`
 	Partial          bool          `json:"partial"`
 	Earlier          *earlierJSON  `json:"earlier"`
 	Warnings         []problemJSON `json:"warnings"`
@@ -73,6 +74,11 @@ type wordJSON struct {
 	End        seconds  `json:"end"`
 	Text       string   `json:"text"`
 	Confidence fraction `json:"confidence"`
+}
+
+type rangeJSON struct {
+	Lowest  seconds `json:"lowest"`
+	Highest seconds `json:"highest"`
 }
 
 type earlierJSON struct {
@@ -158,6 +164,9 @@ func newHeadJSON(t *transcription.Transcription) headJSON {
 		Earlier:          newEarlierJSON(t.Earlier),
 		Warnings:         make([]problemJSON, len(t.Warnings)),
 		Coverage:         newCoverageJSON(t.Coverage),
+	}
+	if t.Latest > 0 {
+		out.EstimatedRange = &rangeJSON{Lowest: seconds(t.Soonest), Highest: seconds(t.Latest)}
 	}
 	for i, w := range t.Warnings {
 		out.Warnings[i] = problemJSON(w)

@@ -29,13 +29,14 @@ const (
 	WriteTranscriptions Permission = "transcriptions:write"
 	Prioritize          Permission = "transcriptions:prioritize" // go before everybody else's
 	WatchQueues         Permission = "queues:watch"
+	ManageQueues        Permission = "queues:manage" // pause and resume
 	ManageUsers         Permission = "users:manage"
 )
 
 // grants is the table of roles and permissions. The migration that fills the
 // tables of the same name says the same.
 var grants = map[Role][]Permission{
-	Admin:  {ReadTranscriptions, WriteTranscriptions, Prioritize, WatchQueues, ManageUsers},
+	Admin:  {ReadTranscriptions, WriteTranscriptions, Prioritize, WatchQueues, ManageQueues, ManageUsers},
 	Member: {ReadTranscriptions, WriteTranscriptions},
 }
 

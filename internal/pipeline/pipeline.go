@@ -51,6 +51,15 @@ func (k Kind) Lanes() []Lane {
 	return []Lane{Common}
 }
 
+// Queue returns the name of the queue for steps of that kind in a lane. Each has its
+// own, so that a slow one cannot hold up the others.
+func (k Kind) Queue(l Lane) string {
+	if l == Common {
+		return string(k)
+	}
+	return string(k) + "-" + string(l)
+}
+
 // Step is one piece of a run. Index is the chunk's for Transcribe and 0 for the
 // others. Gen grows with every dispatch, so that a task left over in the queue
 // can neither block nor repeat a newer one. Lane is the one it was dispatched to.

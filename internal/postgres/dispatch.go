@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -134,7 +135,7 @@ ORDER BY p.priority, p.share, p.at NULLS FIRST, p.transcription_id, p.run, p.ind
 // generation, in the order in which they should be queued. In each lane it keeps at
 // most window steps in the queue, or twice the slots of the living workers that serve
 // it; the lane of the GPUs always has that. It takes owners in turn; when one comes
-// anew, what waits in the queue is dealt anew. Callers queue up, so that no two of them
+// anew, what waits in the queue is dealt anew. What is for a queue that is paused waits. Callers queue up, so that no two of them
 // fill the same room.
 func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, err error) {
 	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -145,14 +146,19 @@ func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, 
 		if _, err := tx.NewRaw(recall, alive.Seconds()).Exec(ctx); err != nil {
 			return err
 		}
-		for _, kind := range pipeline.Kinds {
-			for _, lane := range kind.Lanes() {
-				picked, err := db.dispatchLane(ctx, tx, window, kind, lane)
-				if err != nil {
-					return err
-				}
-				found = append(found, picked...)
+		stopped, err := paused(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, l := range allLanes() {
+			if slices.Contains(stopped, l.kind.Queue(l.lane)) {
+				continue
 			}
+			picked, err := db.dispatchLane(ctx, tx, window, l.kind, l.lane)
+			if err != nil {
+				return err
+			}
+			found = append(found, picked...)
 		}
 		return nil
 	})

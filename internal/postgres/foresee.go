@@ -51,12 +51,19 @@ func (db *DB) foresee(ctx context.Context, t *transcription.Transcription) error
 	if t.Duration == 0 || ahead.Steps == maxAhead {
 		return nil
 	}
-	speed, err := db.pace(ctx)
-	if err != nil || speed == 0 {
+	m, err := db.pace(ctx)
+	if err != nil || m.speed == 0 {
 		return err
 	}
-	t.Estimate = time.Duration(float64((ahead.Own + ahead.Sound).Duration()) / speed).Round(time.Second)
+	t.Estimate = after(ahead.Own+ahead.Sound, m.speed)
+	t.Soonest = min(after(ahead.Own, max(m.fast, m.speed)), t.Estimate)
+	t.Latest = max(after(ahead.Own+ahead.Sound, min(m.slow, m.speed)), t.Estimate)
 	return nil
+}
+
+// after returns how long so much sound takes at that speed.
+func after(n audio.Samples, speed float64) time.Duration {
+	return time.Duration(float64(n.Duration()) / speed).Round(time.Second)
 }
 
 // next returns the kind of step that a transcription of that status waits for.
@@ -74,39 +81,45 @@ func next(s transcription.Status) pipeline.Kind {
 // pace returns the speed as it was measured in the last moments: it is the same for
 // everybody who polls, and an hour of chunks to add up. Who comes while somebody
 // measures waits for the result.
-func (db *DB) pace(ctx context.Context) (float64, error) {
+func (db *DB) pace(ctx context.Context) (measurement, error) {
 	select {
 	case db.measuring <- struct{}{}:
 		defer func() { <-db.measuring }()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return measurement{}, ctx.Err()
 	}
 	if db.measured.at.IsZero() || time.Since(db.measured.at) > paceKept {
-		speed, err := db.speed(ctx)
+		m, err := db.measure(ctx)
 		if err != nil {
-			return 0, err
+			return m, err
 		}
-		db.measured = measurement{speed: speed, at: time.Now()}
+		db.measured = m
 	}
-	return db.measured.speed, nil
+	return db.measured, nil
 }
 
-// measurement is a speed and when it was measured.
+// measurement is how many seconds of sound all living workers together turn into text in
+// a second, on average, and as a tenth of the chunks were faster or slower than; 0 when
+// nothing was done lately or nobody lives.
 type measurement struct {
-	speed float64
-	at    time.Time
+	speed, fast, slow float64
+
+	at time.Time
 }
 
 // paceKept is how long a measured speed is good for.
 const paceKept = 5 * time.Second
 
-// speed returns how many seconds of sound all living workers together turn into
-// text in a second, as measured over the last hour; 0 when nothing was done or
-// nobody lives.
-func (db *DB) speed(ctx context.Context) (speed float64, err error) {
-	err = db.bun.NewRaw(`
-		SELECT coalesce(sum(end_sample - start_sample)::float8 / ?0 / nullif(sum(elapsed_us)::float8 / 1e6, 0), 0)
-			* (SELECT coalesce(sum(slots), 0) FROM workers WHERE seen_at > now() - make_interval(secs => ?1))
-		FROM chunks WHERE done_at > now() - interval '1 hour'`, audio.SampleRate, alive.Seconds()).Scan(ctx, &speed)
-	return speed, err
+// measure adds up the last hour.
+func (db *DB) measure(ctx context.Context) (measurement, error) {
+	m := measurement{at: time.Now()}
+	err := db.bun.NewRaw(`
+		SELECT coalesce(sum(sound) / nullif(sum(elapsed), 0), 0) * slots,
+			coalesce(percentile_cont(0.9) WITHIN GROUP (ORDER BY sound / nullif(elapsed, 0)), 0) * slots,
+			coalesce(percentile_cont(0.1) WITHIN GROUP (ORDER BY sound / nullif(elapsed, 0)), 0) * slots
+		FROM (SELECT coalesce(sum(slots), 0) AS slots FROM workers WHERE seen_at > now() - make_interval(secs => ?1)) AS w
+		LEFT JOIN (SELECT (end_sample - start_sample)::float8 / ?0 AS sound, elapsed_us::float8 / 1e6 AS elapsed
+			FROM chunks WHERE done_at > now() - interval '1 hour') AS c ON true
+		GROUP BY slots`, audio.SampleRate, alive.Seconds()).Scan(ctx, &m.speed, &m.fast, &m.slow)
+	return m, err
 }

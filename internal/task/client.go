@@ -55,14 +55,14 @@ func (c *Client) Enqueue(ctx context.Context, s pipeline.Step) error {
 		return err
 	}
 	_, err = c.client.EnqueueContext(ctx, t,
-		asynq.Queue(queueName(s.Kind, s.Lane)), asynq.TaskID(s.String()), asynq.MaxRetry(maxRetry), asynq.Timeout(timeout))
+		asynq.Queue(s.Kind.Queue(s.Lane)), asynq.TaskID(s.String()), asynq.MaxRetry(maxRetry), asynq.Timeout(timeout))
 	if errors.Is(err, asynq.ErrTaskIDConflict) {
 		return nil
 	}
 	if err != nil {
 		return unavailable(err, "enqueue "+s.String())
 	}
-	if err := publish(ctx, c.redis, queueName(s.Kind, s.Lane)); err != nil {
+	if err := publish(ctx, c.redis, s.Kind.Queue(s.Lane)); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Stringer("step", s).Msg("nobody woken, the step waits until a worker asks")
 	}
 	return nil
@@ -70,7 +70,7 @@ func (c *Client) Enqueue(ctx context.Context, s pipeline.Step) error {
 
 // Holds reports whether the step's task waits in the queue.
 func (c *Client) Holds(_ context.Context, s pipeline.Step) (bool, error) {
-	info, err := c.inspector.GetTaskInfo(queueName(s.Kind, s.Lane), s.String())
+	info, err := c.inspector.GetTaskInfo(s.Kind.Queue(s.Lane), s.String())
 	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
 		return false, nil
 	}

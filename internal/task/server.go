@@ -79,9 +79,9 @@ func (s *Server) Run(ctx context.Context) (err error) {
 // queue returns the queue of a kind that this server serves.
 func (s *Server) queue(k pipeline.Kind) string {
 	if slices.Contains(k.Lanes(), s.lane) {
-		return queueName(k, s.lane)
+		return k.Queue(s.lane)
 	}
-	return queueName(k, pipeline.Common)
+	return k.Queue(pipeline.Common)
 }
 
 // everyStep is more than all steps that a worker can be at.

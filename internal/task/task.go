@@ -35,15 +35,6 @@ type payload struct {
 	Lane pipeline.Lane `json:"lane,omitempty"`
 }
 
-// queueName returns the queue of a kind of step in a lane. Each kind has its own, so
-// that a slow one cannot hold up the others.
-func queueName(k pipeline.Kind, l pipeline.Lane) string {
-	if l == pipeline.Common {
-		return string(k)
-	}
-	return string(k) + "-" + string(l)
-}
-
 func encode(s pipeline.Step) (*asynq.Task, error) {
 	body, err := json.Marshal(payload{ID: s.Ref.ID, Run: s.Ref.Run, Index: s.Index, Gen: s.Gen, Lane: s.Lane})
 	if err != nil {

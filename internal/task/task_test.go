@@ -116,7 +116,7 @@ func TestClient_enqueueTwiceIsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	info, err := c.inspector.GetQueueInfo(queueName(s.Kind, s.Lane))
+	info, err := c.inspector.GetQueueInfo(s.Kind.Queue(s.Lane))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func TestServer_missesHint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.client.EnqueueContext(t.Context(), task, asynq.Queue(queueName(want.Kind, want.Lane))); err != nil {
+		if _, err := c.client.EnqueueContext(t.Context(), task, asynq.Queue(want.Kind.Queue(want.Lane))); err != nil {
 			t.Fatal(err)
 		}
 		if s := <-got; s != want {

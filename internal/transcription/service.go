@@ -48,6 +48,13 @@ type Store interface {
 	// DeleteTranscription removes the rows at once, whatever the status, and
 	// leaves the objects to be collected.
 	DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error
+	// Queues returns all queues with their depths.
+	Queues(ctx context.Context) ([]Queue, error)
+	// PauseQueue lets no step of a queue begin until ResumeQueue, and records who did
+	// that. Both return the queue as it is then; doing it twice is no error. NotFound:
+	// there is no queue of that name.
+	PauseQueue(ctx context.Context, who uuid.UUID, name string) (Queue, error)
+	ResumeQueue(ctx context.Context, who uuid.UUID, name string) (Queue, error)
 	// InstalledModels returns the names of the models that living workers have
 	// reported.
 	InstalledModels(ctx context.Context) ([]string, error)

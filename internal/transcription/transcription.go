@@ -100,6 +100,7 @@ type Transcription struct {
 	Progress           float64       // 0–1, seconds of audio done of all; never goes back within a run
 	QueuePosition      int           // steps ahead of the next step of this one; 0 when none
 	Estimate           time.Duration // until completed; 0 when nothing is known yet
+	Soonest, Latest    time.Duration // the range of that: with nothing ahead and a fast engine, with all of it and a slow one
 
 	Text     string
 	Segments []Segment

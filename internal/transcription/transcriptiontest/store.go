@@ -30,6 +30,7 @@ type Store struct {
 	installed []string
 	refused   map[string]string
 	quota     transcription.Quota
+	paused    map[string]*transcription.Pause
 	broken    func(context.Context) error
 	told      time.Time // by now, last
 }

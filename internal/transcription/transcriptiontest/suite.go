@@ -50,6 +50,7 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"deleting leaves nothing to read":    testDelete,
 		"models are those of the workers":    testModels,
 		"files that workers cannot use":      testRefused,
+		"queues are paused and resumed":      testQueues,
 		"nothing is done for who has gone":   testGone,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -380,6 +381,53 @@ func testDelete(t *testing.T, w World) {
 		wantKind(t, err, fault.NotFound)
 		wantKind(t, w.DeleteTranscription(t.Context(), tr.OwnerID, tr.ID), fault.NotFound)
 		wantKind(t, w.CancelTranscription(t.Context(), tr.OwnerID, tr.ID), fault.NotFound)
+	}
+}
+
+func testQueues(t *testing.T, w World) {
+	who, other := w.Owner(t), w.Owner(t)
+	create(t, w, who)
+	find := func(name string) transcription.Queue {
+		t.Helper()
+		queues, err := w.Queues(t.Context())
+		must(t, err)
+		var names []string
+		var found transcription.Queue
+		for _, q := range queues {
+			names = append(names, q.Name)
+			if q.Name == name {
+				found = q
+			}
+		}
+		if diff := cmp.Diff([]string{"prepare", "transcribe-gpu", "transcribe-cpu", "merge"}, names); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		return found
+	}
+	if diff := cmp.Diff(transcription.Queue{Name: "prepare", Waiting: 1}, find("prepare")); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for _, by := range []uuid.UUID{who, other} { // the second finds it paused
+		got, err := w.PauseQueue(t.Context(), by, "prepare")
+		must(t, err)
+		if got.Paused == nil || got.Paused.By != who || time.Since(got.Paused.At).Abs() > time.Hour {
+			t.Errorf("got %+v", got.Paused)
+		}
+		if diff := cmp.Diff(find("prepare"), got); diff != "" || find("merge").Paused != nil {
+			t.Errorf("-listed +answered\n%s", diff)
+		}
+	}
+	for range 2 {
+		got, err := w.ResumeQueue(t.Context(), other, "prepare")
+		if err != nil || got.Paused != nil || find("prepare").Paused != nil {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
+	for _, name := range []string{"", "transcribe", "deliver", "prepare "} {
+		_, err := w.PauseQueue(t.Context(), who, name)
+		wantKind(t, err, fault.NotFound)
+		_, err = w.ResumeQueue(t.Context(), who, name)
+		wantKind(t, err, fault.NotFound)
 	}
 }
 
