@@ -102,8 +102,19 @@ func TestCancel(t *testing.T) {
 // swept: at the second collection, six minutes after the first.
 const sweptTwice = 6*time.Minute + patience
 
+// outlast has what waits for another run collected as what waits for none: at once, and
+// once more for what was on its way.
+func (s *stack) outlast(t *testing.T, prefix string) {
+	t.Helper()
+	n := s.count(t.Context(), `WITH u AS (UPDATE garbage SET recorded_at = now(), due_at = now() WHERE prefix LIKE $1 || '%' RETURNING 1)
+		SELECT count(*) FROM u`, prefix)
+	if n == 0 {
+		t.Errorf("nothing below %s will be collected", prefix)
+	}
+}
+
 // isCanceled checks what is left of a canceled transcription: itself and its
-// recording, for as long as nobody deletes it.
+// recording, for as long as nobody deletes it, and its chunks for a week.
 func (s *stack) isCanceled(p *person, id string) {
 	t := p.t
 	t.Helper()
@@ -117,6 +128,7 @@ func (s *stack) isCanceled(p *person, id string) {
 		t.Errorf("%d steps go on", n)
 	}
 	prefix := "u/" + p.id + "/" + id + "/"
+	s.outlast(t, prefix)
 	within(t, sweptTwice, "nothing but the recording is left", func() bool {
 		keys, err := s.blobs.Keys(t.Context(), prefix)
 		return err == nil && slices.Equal(keys, []string{prefix + "source"})

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -146,15 +145,12 @@ func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, 
 		if _, err := tx.NewRaw(recall, alive.Seconds()).Exec(ctx); err != nil {
 			return err
 		}
-		stopped, err := paused(ctx, tx)
+		open, err := openLanes(ctx, tx)
 		if err != nil {
 			return err
 		}
-		for _, l := range allLanes() {
-			if slices.Contains(stopped, l.kind.Queue(l.lane)) {
-				continue
-			}
-			picked, err := db.dispatchLane(ctx, tx, window, l.kind, l.lane)
+		for _, l := range open {
+			picked, err := db.dispatchLane(ctx, tx, window, l)
 			if err != nil {
 				return err
 			}
@@ -165,12 +161,14 @@ func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, 
 	return found, wrap(err, "dispatch")
 }
 
-func (db *DB) dispatchLane(ctx context.Context, tx bun.Tx, window int, k pipeline.Kind, l pipeline.Lane) ([]pipeline.Step, error) {
-	if _, err := tx.NewRaw(makeRoom, alive.Seconds(), window, k, l, db.quota.Running).Exec(ctx); err != nil {
-		return nil, err
+func (db *DB) dispatchLane(ctx context.Context, tx bun.Tx, window int, l openLane) ([]pipeline.Step, error) {
+	if l.Filled {
+		if _, err := tx.NewRaw(makeRoom, alive.Seconds(), window, l.Kind, l.Lane, db.quota.Running).Exec(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var rows []stepRow
-	err := tx.NewRaw(pickLane, alive.Seconds(), window, k, l, db.quota.Running, pipeline.LeastWindow).Scan(ctx, &rows)
+	err := tx.NewRaw(pickLane, alive.Seconds(), window, l.Kind, l.Lane, db.quota.Running, pipeline.LeastWindow).Scan(ctx, &rows)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -131,8 +132,30 @@ func note(ctx context.Context, tx bun.Tx, who uuid.UUID, queue, action string) e
 	return err
 }
 
-// paused returns the names of the queues that are.
-func paused(ctx context.Context, tx bun.Tx) (names []string, err error) {
-	err = tx.NewRaw("SELECT queue FROM queue_pauses ORDER BY queue").Scan(ctx, &names)
-	return names, err
+// openLane is a queue into which something could be put.
+type openLane struct {
+	Kind   pipeline.Kind
+	Lane   pipeline.Lane
+	Filled bool // there is something in it
+}
+
+// openLanes returns the queues that are not paused and that steps wait for.
+func openLanes(ctx context.Context, tx bun.Tx) (open []openLane, err error) {
+	all := make([]openLane, 0, len(pipeline.Kinds)+1)
+	var stopped []string
+	if err := tx.NewRaw("SELECT queue FROM queue_pauses ORDER BY queue").Scan(ctx, &stopped); err != nil {
+		return nil, err
+	}
+	for _, l := range allLanes() {
+		if !slices.Contains(stopped, l.kind.Queue(l.lane)) {
+			all = append(all, openLane{Kind: l.kind, Lane: l.lane})
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	err = tx.NewSelect().With("l", tx.NewValues(&all).WithOrder()).TableExpr("l").ColumnExpr("l.kind, l.lane").
+		ColumnExpr("EXISTS (SELECT FROM steps AS s WHERE s.kind = l.kind AND s.lane = l.lane AND s.state = 'dispatched') AS filled").
+		Where("EXISTS (SELECT FROM steps AS s WHERE s.kind = l.kind AND s.state = 'waiting')").OrderExpr("l._order").Scan(ctx, &open)
+	return open, err
 }
