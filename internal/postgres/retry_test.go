@@ -66,6 +66,13 @@ func TestDB_Retry_keepsTheText(t *testing.T) {
 	ok(t, db.Fail(ctx, l, gaveUp))
 	look(transcription.Failed, 1)
 	third := retry(t, db, second)
+	// That a recording cannot be read is no reason to throw it away when it could be before.
+	ok(t, db.Fail(ctx, claim(t, db, third.Ref(), pipeline.Prepare, 0), transcription.Failure{Code: "unreadable_media", Message: "No."}))
+	look(transcription.Failed, 1)
+	if n := readSQL[int](t, db, "SELECT count(*) FROM garbage WHERE prefix = ?", transcription.Prefix(owner, tr.ID)); n != 0 {
+		t.Error("the recording is garbage")
+	}
+	third = retry(t, db, third)
 	ok(t, db.CancelTranscription(ctx, owner, tr.ID))
 	look(transcription.Canceled, 1)
 	fourth := retry(t, db, third)

@@ -184,7 +184,7 @@ func fail(ctx context.Context, tx bun.Tx, p parent, c change, f transcription.Fa
 	if err := stop(ctx, tx, c.ref); err != nil {
 		return err
 	}
-	if f.Hopeless() {
+	if f.Hopeless() && !p.Earlier {
 		return discard(ctx, tx, transcription.Prefix(p.OwnerID, c.ref.ID))
 	}
 	return discardChunks(ctx, tx, p, c.ref, kept)

@@ -78,6 +78,7 @@ type parent struct {
 	OwnerID  uuid.UUID
 	Status   transcription.Status
 	Model    string // chosen by prepare
+	Earlier  bool   // there is the text of an earlier run
 	Priority transcription.Priority
 }
 
@@ -87,8 +88,8 @@ type parent struct {
 func lockRun(ctx context.Context, tx bun.Tx, ref transcription.Ref) (parent, error) {
 	var p parent
 	var run int
-	err := tx.NewRaw("SELECT owner_id, status, model, priority, run FROM transcriptions WHERE id = ? FOR UPDATE", ref.ID).
-		Scan(ctx, &p.OwnerID, &p.Status, &p.Model, &p.Priority, &run)
+	err := tx.NewRaw("SELECT owner_id, status, model, earlier IS NOT NULL, priority, run FROM transcriptions WHERE id = ? FOR UPDATE", ref.ID).
+		Scan(ctx, &p.OwnerID, &p.Status, &p.Model, &p.Earlier, &p.Priority, &run)
 	if err != nil {
 		return p, none(err, "The transcription was deleted.")
 	}

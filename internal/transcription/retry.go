@@ -91,13 +91,13 @@ func (s *Service) nextRun(ctx context.Context, who auth.Actor, t *Transcription,
 
 // Retriable returns a Conflict unless another run can begin: in_work while one is on its
 // way, recording_gone when the recording was the reason of the failure and has gone
-// with it.
+// with it. One of which there is a text from an earlier run has not.
 func (t *Transcription) Retriable() error {
 	if !t.Status.Final() {
 		return fault.New(fault.Conflict, "This transcription is being worked on. Wait until it has ended, or cancel it first.").
 			WithCode("in_work").With("status", string(t.Status))
 	}
-	if t.Failure != nil && t.Failure.Hopeless() {
+	if t.Failure != nil && t.Failure.Hopeless() && t.Earlier == nil {
 		return fault.New(fault.Conflict, "The recording could not be used and is no longer stored, so running it again cannot help. Upload another file.").
 			WithCode("recording_gone").With("failure", t.Failure.Code)
 	}

@@ -89,6 +89,14 @@ func TestService_Retry_refused(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", code, err, want)
 		}
 	}
+	before := transcription.Transcription{
+		ID: uuid.New(), OwnerID: b.who.UserID, Run: 2, Status: transcription.Failed,
+		Failure: &transcription.Failure{Code: "unreadable_media"}, Earlier: &transcription.Earlier{Run: 1},
+	}
+	b.store.Insert(before)
+	if _, err := b.Retry(t.Context(), b.who, before.ID, transcription.Retry{}); err != nil {
+		t.Errorf("what could be read before: got %v", err)
+	}
 	ended := add(transcription.Completed, "")
 	if _, err := b.Retry(t.Context(), auth.Actor{UserID: uuid.New(), Role: auth.Member}, ended, transcription.Retry{}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("by a stranger: got %v", err)

@@ -175,7 +175,8 @@ type Failure struct {
 // same way, so nobody needs the recording any more.
 var hopeless = []string{"unreadable_media", "no_audio", "too_long", "unsupported_media", "empty_file"}
 
-// Hopeless reports whether the recording itself is the reason. It goes with its run.
+// Hopeless reports whether the recording itself is the reason. It goes with its run,
+// unless an earlier one has made a text of it.
 func (f Failure) Hopeless() bool { return slices.Contains(hopeless, f.Code) }
 
 // AlreadyEnded is the fault of whoever would cancel a run that has ended with the

@@ -390,7 +390,7 @@ func (m *Memory) GiveUp(_ context.Context, s pipeline.Step, f transcription.Fail
 
 func (m *Memory) fail(r *run, f transcription.Failure) {
 	r.t.Status, r.t.Failure = transcription.Failed, &f
-	if f.Hopeless() {
+	if f.Hopeless() && r.t.Earlier == nil {
 		m.garbage = append(m.garbage, transcription.Prefix(r.t.OwnerID, r.t.ID))
 		return
 	}
