@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"time"
@@ -59,6 +60,14 @@ type Quota struct {
 	Queued      int `env:"TS_MAX_QUEUED, default=100000"`
 }
 
+// Webhooks say where events may be sent, and what hides the secrets they are signed
+// with.
+type Webhooks struct {
+	EncryptionKey []string `env:"TS_ENCRYPTION_KEY, required" secret:"true"`
+	AllowHTTP     bool     `env:"TS_WEBHOOK_ALLOW_HTTP, default=false"`
+	Networks      []string `env:"TS_WEBHOOK_NETWORKS"`
+}
+
 // API configures cmd/api.
 type API struct {
 	Log      Log
@@ -67,6 +76,7 @@ type API struct {
 	S3       S3
 	Quota    Quota
 	Limits   Limits
+	Webhooks Webhooks
 
 	Addr            string        `env:"TS_API_ADDR, default=127.0.0.1:8080"`
 	HealthAddr      string        `env:"TS_API_HEALTH_ADDR"`
@@ -90,6 +100,7 @@ type Worker struct {
 	S3       S3
 	Quota    Quota
 	Limits   Limits
+	Webhooks Webhooks
 
 	Name         string        `env:"TS_WORKER_NAME"`
 	HealthAddr   string        `env:"TS_WORKER_HEALTH_ADDR, default=127.0.0.1:8081"`
@@ -101,6 +112,7 @@ type Worker struct {
 	Threads      int           `env:"TS_WORKER_THREADS, default=0"`
 	Device       int           `env:"TS_WORKER_DEVICE, default=-1"`
 	Prepares     int           `env:"TS_WORKER_PREPARES, default=1"`
+	Deliveries   int           `env:"TS_WORKER_DELIVERIES, default=8"`
 	BacklogBytes int64         `env:"TS_WORKER_BACKLOG_BYTES, default=600000000"`
 	IdleUnload   time.Duration `env:"TS_MODEL_IDLE_UNLOAD, default=10m"`
 	ModelMemory  int64         `env:"TS_MODEL_MEMORY, default=0"`
@@ -125,25 +137,21 @@ type Scheduler struct {
 // LoadAPI returns the configuration of cmd/api or all that is wrong with it.
 func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	var c API
-	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate(), checkURL("TS_PUBLIC_URL", c.PublicURL),
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
+		checkURL("TS_PUBLIC_URL", c.PublicURL),
 		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), enoughGrace(c.Grace))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
 	}
-	for _, s := range c.JWTSecret {
-		if n := len(s); n < 32 {
-			err = errors.Join(err, fmt.Errorf("TS_JWT_SECRET has %d bytes, at least 32 are needed: openssl rand -hex 32 makes one", n))
-		}
-	}
-	return c, err
+	return c, errors.Join(err, longEnough("TS_JWT_SECRET", c.JWTSecret))
 }
 
 // LoadWorker returns the configuration of cmd/worker or all that is wrong with it.
 func LoadWorker(ctx context.Context, lookup Lookup) (Worker, error) {
 	var c Worker
-	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate())
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate())
 	err = errors.Join(err, atLeast("TS_WORKER_SLOTS", c.Slots, 0), atLeast("TS_WORKER_THREADS", c.Threads, 0),
-		atLeast("TS_WORKER_DEVICE", c.Device, -1), atLeast("TS_WORKER_PREPARES", c.Prepares, 1), atLeast("TS_WORKER_BACKLOG_BYTES", c.BacklogBytes, 0),
+		atLeast("TS_WORKER_DEVICE", c.Device, -1), atLeast("TS_WORKER_PREPARES", c.Prepares, 1), atLeast("TS_WORKER_DELIVERIES", c.Deliveries, 0), atLeast("TS_WORKER_BACKLOG_BYTES", c.BacklogBytes, 0),
 		atLeast("TS_MODEL_IDLE_UNLOAD", c.IdleUnload, 0), atLeast("TS_MODEL_MEMORY", c.ModelMemory, -1),
 		atLeast("TS_LEASE", c.Lease, 3*time.Second), atMost("TS_LEASE", c.Lease, longestLease), enoughGrace(c.Grace))
 	return c, err
@@ -201,6 +209,26 @@ func checkRedisURL(s string) error {
 }
 
 var databaseNumber = regexp.MustCompile(`^(/[0-9]{0,4})?$`)
+
+func (w Webhooks) validate() error {
+	err := longEnough("TS_ENCRYPTION_KEY", w.EncryptionKey)
+	for _, s := range w.Networks {
+		if _, bad := netip.ParsePrefix(s); bad != nil {
+			err = errors.Join(err, fmt.Errorf("TS_WEBHOOK_NETWORKS has %q, it must have networks such as 10.1.0.0/16", s))
+		}
+	}
+	return err
+}
+
+// longEnough refuses secrets that can be guessed.
+func longEnough(name string, secrets []string) (err error) {
+	for _, s := range secrets {
+		if n := len(s); n < 32 {
+			err = errors.Join(err, fmt.Errorf("%s has %d bytes, at least 32 are needed: openssl rand -hex 32 makes one", name, n))
+		}
+	}
+	return err
+}
 
 func (l Limits) validate() error {
 	return errors.Join(atLeast("TS_MAX_UPLOAD_BYTES", l.MaxUploadBytes, 1), atLeast("TS_MAX_DURATION", l.MaxDuration, time.Second))

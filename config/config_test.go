@@ -20,7 +20,7 @@ func from(env map[string]string) Lookup {
 func complete() map[string]string {
 	return map[string]string{
 		"TS_DATABASE_URL": "postgres://localhost/ts", "TS_REDIS_URL": "redis://localhost", "TS_S3_BUCKET": "b",
-		"TS_S3_ACCESS_KEY": "a", "TS_S3_SECRET_KEY": "s", "TS_JWT_SECRET": strings.Repeat("x", 32),
+		"TS_S3_ACCESS_KEY": "a", "TS_S3_SECRET_KEY": "s", "TS_JWT_SECRET": strings.Repeat("x", 32), "TS_ENCRYPTION_KEY": strings.Repeat("y", 32),
 	}
 }
 
@@ -40,6 +40,7 @@ func TestLoad_reportsEverythingAtOnce(t *testing.T) {
 	_, err := LoadAPI(t.Context(), from(map[string]string{
 		"TS_MAX_DURATION": "long", "TS_JWT_SECRET": "short", "TS_PUBLIC_URL": "scribe", "TS_ADMIN_EMAIL": "a@example.com",
 		"TS_DATABASE_MAX_CONNS": "many", "TS_S3_SECRET_KEY_FILE": "no/such/file",
+		"TS_ENCRYPTION_KEY": "tiny", "TS_WEBHOOK_NETWORKS": "10.0.0.0/8,lan",
 	}))
 	if err == nil {
 		t.Fatal("no error")
@@ -48,12 +49,13 @@ func TestLoad_reportsEverythingAtOnce(t *testing.T) {
 		"TS_DATABASE_URL is not set", "TS_REDIS_URL is not set", "TS_S3_BUCKET is not set", "TS_S3_ACCESS_KEY is not set",
 		"TS_MAX_DURATION cannot be read", "TS_JWT_SECRET has 5 bytes", "TS_PUBLIC_URL is \"scribe\"", "TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD",
 		"TS_DATABASE_MAX_CONNS cannot be read", "TS_S3_SECRET_KEY_FILE",
+		"TS_ENCRYPTION_KEY has 4 bytes", "TS_WEBHOOK_NETWORKS has \"lan\"",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
 		}
 	}
-	if strings.Contains(err.Error(), "short") {
+	if strings.Contains(err.Error(), "short") || strings.Contains(err.Error(), "tiny") {
 		t.Error("a secret is shown")
 	}
 }
@@ -79,7 +81,7 @@ func TestLoad_secretFromFile(t *testing.T) {
 func TestLoadWorker_bounds(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
-		"TS_WORKER_SLOTS": "-1", "TS_WORKER_PREPARES": "0", "TS_WORKER_BACKLOG_BYTES": "-1", "TS_LEASE": "1s", "TS_MAX_UPLOAD_BYTES": "0", "TS_MAX_DURATION": "0s",
+		"TS_WORKER_SLOTS": "-1", "TS_WORKER_PREPARES": "0", "TS_WORKER_DELIVERIES": "-1", "TS_WORKER_BACKLOG_BYTES": "-1", "TS_LEASE": "1s", "TS_MAX_UPLOAD_BYTES": "0", "TS_MAX_DURATION": "0s",
 		"TS_QUEUE_WINDOW": "-1", "TS_DATABASE_MAX_CONNS": "2", "TS_WORKER_DEVICE": "-2", "TS_MODEL_IDLE_UNLOAD": "-1s", "TS_MODEL_MEMORY": "-2",
 	} {
 		env := complete()
@@ -209,7 +211,7 @@ func TestCompose_passesSettingsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := LoadWorker(t.Context(), from(empty)); err != nil || got != want {
+	if got, err := LoadWorker(t.Context(), from(empty)); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("with empty variables: got %+v, %v, want %+v", got, err, want)
 	}
 	if _, err := LoadAPI(t.Context(), from(empty)); err != nil {

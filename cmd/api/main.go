@@ -60,9 +60,26 @@ func newAuth(ctx context.Context, c config.API, b *backend.Backend) (*auth.Servi
 	return auth.NewService(ctx, b.DB, auth.Options{Secrets: secrets, Issuer: c.PublicURL})
 }
 
+// reseal encrypts secrets with the first key that an older one has encrypted, so that
+// that one can be thrown away.
+func reseal(ctx context.Context, c config.API, b *backend.Backend) error {
+	hooks, err := b.Webhooks(c.Webhooks)
+	if err != nil {
+		return err
+	}
+	n, err := hooks.Reseal(ctx)
+	if n > 0 {
+		zerolog.Ctx(ctx).Info().Int("webhooks", n).Msg("secrets are encrypted with the first key of TS_ENCRYPTION_KEY now")
+	}
+	return err
+}
+
 // migrate is safe to run at any time, also by several at once.
 func migrate(ctx context.Context, c config.API, b *backend.Backend, accounts *auth.Service) error {
 	if err := b.DB.Migrate(ctx); err != nil {
+		return err
+	}
+	if err := reseal(ctx, c, b); err != nil {
 		return err
 	}
 	if err := b.Blobs.EnsureBucket(ctx); err != nil {

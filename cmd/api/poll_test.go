@@ -24,6 +24,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/internal/webhook"
 )
 
 const (
@@ -62,7 +63,7 @@ func (p *polled) serve(t testing.TB, db *postgres.DB, accounts *auth.Service, re
 	t.Cleanup(func() { ok(t, cache.Close()) })
 	server, err := api.New(api.Options{
 		PublicURL: "http://localhost", Auth: accounts, Logger: zerolog.Nop(), Cache: cache,
-		Transcriptions: transcription.NewService(db, nil, nil, nil, transcription.Limits{}),
+		Transcriptions: transcription.NewService(db, nil, nil, nil, transcription.Limits{}), Webhooks: webhook.NewService(nil, nil, webhook.Rules{}),
 	})
 	ok(t, err)
 	return server.Handler()

@@ -23,6 +23,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/task"
 	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/internal/webhook"
 )
 
 // queuesRoot is where administrators watch the queues.
@@ -45,8 +46,12 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	transcriptions := transcription.NewService(b.DB, objects{b.Blobs},
 		workers{pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.Redis}, media.Sniff,
 		transcription.Limits{MaxBytes: c.Limits.MaxUploadBytes, MaxDuration: c.Limits.MaxDuration})
+	webhooks, err := newWebhooks(c, b)
+	if err != nil {
+		return err
+	}
 	server, err := api.New(api.Options{
-		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions,
+		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
 		Logger: *zerolog.Ctx(ctx), AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
 		Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
 	})
@@ -54,6 +59,15 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 		return err
 	}
 	return listen(ctx, c, server.Handler(), health)
+}
+
+func newWebhooks(c config.API, b *backend.Backend) (*webhook.Service, error) {
+	hooks, err := b.Webhooks(c.Webhooks)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := backend.Rules(c.Webhooks)
+	return webhook.NewService(hooks, pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), rules), err
 }
 
 // listen serves until ctx ends.

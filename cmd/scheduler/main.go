@@ -14,7 +14,6 @@ import (
 	"github.com/turboscribe/turboscribe/cmd/internal/backend"
 	"github.com/turboscribe/turboscribe/cmd/internal/build"
 	"github.com/turboscribe/turboscribe/config"
-	"github.com/turboscribe/turboscribe/internal/blob"
 	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
@@ -47,7 +46,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	health := daemon.NewHealth(daemon.NewRegistry(), b.Checks())
 	r := pipeline.NewReconciler(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Queue, memory{b.Redis}, b.Blobs)
-	lead := leader{db: b.DB, interval: c.Interval, duty: duty(r, b.Blobs)}
+	lead := leader{db: b.DB, interval: c.Interval, duty: duty(r, b)}
 	return daemon.Run(ctx, c.Grace, daemon.Serve(c.HealthAddr, health.Handler()),
 		daemon.Unit{Name: "reconcile", Run: lead.run}, health.Drain(0))
 }
@@ -60,7 +59,7 @@ const (
 )
 
 // duty returns what the leader does at every tick.
-func duty(r *pipeline.Reconciler, blobs *blob.Store) func(context.Context) error {
+func duty(r *pipeline.Reconciler, b *backend.Backend) func(context.Context) error {
 	var swept time.Time
 	return func(ctx context.Context) error {
 		_, err := r.Reconcile(ctx)
@@ -68,12 +67,18 @@ func duty(r *pipeline.Reconciler, blobs *blob.Store) func(context.Context) error
 			return err
 		}
 		swept = time.Now()
-		n, sweepErr := blobs.AbortUploads(ctx, "u/", unfinishedAfter)
-		if n > 0 {
-			zerolog.Ctx(ctx).Info().Int("uploads", n).Msg("unfinished uploads removed")
-		}
-		return errors.Join(err, sweepErr)
+		return errors.Join(err, sweep(ctx, b))
 	}
+}
+
+// sweep removes what nobody waits for or asks about any more.
+func sweep(ctx context.Context, b *backend.Backend) error {
+	uploads, err := b.Blobs.AbortUploads(ctx, "u/", unfinishedAfter)
+	deliveries, forgetErr := b.DB.ForgetDeliveries(ctx)
+	if uploads+deliveries > 0 {
+		zerolog.Ctx(ctx).Info().Int("uploads", uploads).Int("deliveries", deliveries).Msg("unfinished uploads and old deliveries removed")
+	}
+	return errors.Join(err, forgetErr)
 }
 
 // memory is Redis as the reconciler sees it.

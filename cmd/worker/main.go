@@ -1,5 +1,6 @@
-// Command worker does the steps: it prepares, transcribes and merges. Built with
-// -tags whisper it is worker-cpu, with -tags whisper,gpu worker-gpu.
+// Command worker does the steps: it prepares, transcribes, merges and delivers. Built
+// with -tags whisper it is worker-cpu, with -tags whisper,gpu worker-gpu, and without
+// them worker-hooks, which only delivers.
 //
 // The engine runs in a child process of the same program.
 package main
@@ -50,6 +51,9 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		}
 		c.Name = fmt.Sprintf("%s-%s-%d", program, host, os.Getpid())
 	}
+	if device == courier {
+		return deliver(ctx, c)
+	}
 	return work(ctx, c)
 }
 
@@ -85,10 +89,14 @@ func work(ctx context.Context, c config.Worker) (err error) {
 	if err := b.Check(ctx); err != nil {
 		return err
 	}
+	sender, err := b.Sender(c.Webhooks)
+	if err != nil {
+		return err
+	}
 	steps := pipeline.New(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Blobs, m, engine,
-		pipeline.Options{Worker: c.Name, Lease: c.Lease})
+		pipeline.Options{Worker: c.Name, Lease: c.Lease, Hooks: sender})
 	tasks, err := task.NewServer(c.Redis.URL, pipeline.Lane(device), steps.Do, map[pipeline.Kind]int{
-		pipeline.Prepare: c.Prepares, pipeline.Transcribe: engine.Slots(), pipeline.Merge: 1,
+		pipeline.Prepare: c.Prepares, pipeline.Transcribe: engine.Slots(), pipeline.Merge: 1, pipeline.Deliver: c.Deliveries,
 	}, c.Grace)
 	if err != nil {
 		return err

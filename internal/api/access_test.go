@@ -14,6 +14,7 @@ import (
 // the guest is signed in with a role that may do nothing.
 func TestAccess(t *testing.T) {
 	t.Parallel()
+	const hook = `{"url":"https://example.com/hook","events":["transcription.completed"]}`
 	const signIn = `{"email":"user@example.com","password":"` + password + `"}`
 	type row struct {
 		route, path, body                 string
@@ -37,6 +38,17 @@ func TestAccess(t *testing.T) {
 		{"GET /api/v1/admin/queues", "/api/v1/admin/queues", "", 401, 403, 403, 200, 403, "unauthenticated", "forbidden", ""},
 		{"POST /api/v1/admin/queues/:name/pause", "/api/v1/admin/queues/merge/pause", "", 401, 403, 403, 200, 403, "unauthenticated", "forbidden", ""},
 		{"POST /api/v1/admin/queues/:name/resume", "/api/v1/admin/queues/merge/resume", "", 401, 403, 403, 200, 403, "unauthenticated", "forbidden", ""},
+		{"GET /api/v1/webhooks", "/api/v1/webhooks", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
+		{"POST /api/v1/webhooks", "/api/v1/webhooks", hook, 401, 201, 201, 201, 403, "unauthenticated", "", ""},
+		{"POST /api/v1/webhooks/key", "/api/v1/webhooks/key", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
+		{"GET /api/v1/webhooks/deliveries", "/api/v1/webhooks/deliveries", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
+		{"GET /api/v1/webhooks/deliveries/:id", "/api/v1/webhooks/deliveries/{delivery}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"POST /api/v1/webhooks/deliveries/:id/replay", "/api/v1/webhooks/deliveries/{delivery}/replay", "", 401, 202, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"GET /api/v1/webhooks/:id", "/api/v1/webhooks/{hook}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"PUT /api/v1/webhooks/:id", "/api/v1/webhooks/{hook}", hook, 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"DELETE /api/v1/webhooks/:id", "/api/v1/webhooks/{hook}", "", 401, 204, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"POST /api/v1/webhooks/:id/rotate", "/api/v1/webhooks/{hook}/rotate", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"POST /api/v1/webhooks/:id/test", "/api/v1/webhooks/{hook}/test", "", 401, 202, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"GET /api/v1/limits", "/api/v1/limits", "", 200, 200, 200, 200, 200, "", "", ""},
 		{"GET /api/v1/models", "/api/v1/models", "", 401, 200, 200, 200, 200, "unauthenticated", "", ""},
 		{"GET /api/v1/openapi.yaml", "/api/v1/openapi.yaml", "", 200, 200, 200, 200, 200, "", "", ""},
@@ -75,10 +87,13 @@ func TestAccess(t *testing.T) {
 			} {
 				w := newWorld(t)
 				id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
+				hook, delivery := w.addWebhook(t, "user")
 				method, _, _ := strings.Cut(tt.route, " ")
-				got := w.do(t, call{actor: who.actor, method: method, path: strings.ReplaceAll(tt.path, "{id}", id.String()), body: tt.body})
+				path := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String()).Replace(tt.path)
+				got := w.do(t, call{actor: who.actor, method: method, path: path, body: tt.body})
 				got.expect(t, who.status, who.code)
-				if left := w.store.Rows(); (left == 0) != (method == http.MethodDelete && got.StatusCode == http.StatusNoContent) {
+				deleted := tt.route == "DELETE /api/v1/transcriptions/:id" && got.StatusCode == http.StatusNoContent
+				if left := w.store.Rows(); (left == 0) != deleted {
 					t.Errorf("%s: %d transcriptions are left after %d", who.actor, left, got.StatusCode)
 				}
 			}

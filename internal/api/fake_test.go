@@ -147,6 +147,16 @@ func (q *fakeQueue) Advance(_ context.Context, ref transcription.Ref) error {
 	return nil
 }
 
+// advanced returns the ids of what it was to advance.
+func (q *fakeQueue) advanced() (ids []uuid.UUID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, ref := range q.refs {
+		ids = append(ids, ref.ID)
+	}
+	return ids
+}
+
 // sniff refuses what is empty or text.
 func sniff(head []byte) (string, error) {
 	switch {

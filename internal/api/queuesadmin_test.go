@@ -20,7 +20,7 @@ func TestAdminQueues(t *testing.T) {
 		t.Helper()
 		return data[struct{ Items []queue }](t, w.do(t, call{actor: "admin", path: "/api/v1/admin/queues"})).Items
 	}
-	want := []queue{{Name: "prepare", Waiting: 1}, {Name: "transcribe-gpu"}, {Name: "transcribe-cpu"}, {Name: "merge"}}
+	want := []queue{{Name: "prepare", Waiting: 1}, {Name: "transcribe-gpu"}, {Name: "transcribe-cpu"}, {Name: "merge"}, {Name: "deliver"}}
 	if diff := cmp.Diff(want, list()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

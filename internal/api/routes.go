@@ -38,6 +38,19 @@ func (s *Server) route(e *echo.Echo) {
 	e.POST(root+"/admin/queues/:name/pause", s.pauseQueue, small, require(auth.ManageQueues))
 	e.POST(root+"/admin/queues/:name/resume", s.resumeQueue, small, require(auth.ManageQueues))
 
+	hooks := root + "/webhooks"
+	e.GET(hooks, s.listWebhooks, small, read)
+	e.POST(hooks, s.createWebhook, small, write)
+	e.POST(hooks+"/key", s.rotateKey, small, write)
+	e.GET(hooks+"/deliveries", s.listDeliveries, small, read)
+	e.GET(hooks+"/deliveries/:id", s.showDelivery, small, read)
+	e.POST(hooks+"/deliveries/:id/replay", s.replayDelivery, small, write)
+	e.GET(hooks+"/:id", s.showWebhook, small, read)
+	e.PUT(hooks+"/:id", s.changeWebhook, small, write)
+	e.DELETE(hooks+"/:id", s.deleteWebhook, small, write)
+	e.POST(hooks+"/:id/rotate", s.rotateWebhook, small, write)
+	e.POST(hooks+"/:id/test", s.testWebhook, small, write)
+
 	e.GET(root+"/limits", s.limits, small)
 	e.GET(root+"/models", s.models, small, signedIn)
 	e.GET(root+"/openapi.yaml", s.document, small)

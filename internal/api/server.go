@@ -17,14 +17,17 @@ import (
 
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/internal/webhook"
 )
 
-// Options configures a Server. PublicURL, Auth and Transcriptions are required.
+// Options configures a Server. PublicURL, Auth, Transcriptions and Webhooks are
+// required.
 type Options struct {
 	PublicURL       string // as browsers see this installation, such as https://scribe.example.com
 	InsecureCookies bool   // allow http for other hosts than this one: whoever listens can sign in as anybody
 	Auth            *auth.Service
 	Transcriptions  *transcription.Service
+	Webhooks        *webhook.Service
 	Logger          zerolog.Logger
 
 	AllowedOrigins []string       // of pages elsewhere that may call the API with cookies
@@ -43,6 +46,7 @@ type Options struct {
 type Server struct {
 	auth           *auth.Service
 	transcriptions *transcription.Service
+	webhooks       *webhook.Service
 	cache          Cache
 	logger         zerolog.Logger
 	queues         http.Handler
@@ -58,15 +62,15 @@ type Server struct {
 
 // New returns a server, or says what is wrong with the options.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Transcriptions == nil {
-		return nil, errors.New("the API needs the services of accounts and of transcriptions")
+	if o.Auth == nil || o.Transcriptions == nil || o.Webhooks == nil {
+		return nil, errors.New("the API needs the services of accounts, of transcriptions and of webhooks")
 	}
 	public, err := parseOrigin(o.PublicURL)
 	if err != nil {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	s := &Server{
-		auth: o.Auth, transcriptions: o.Transcriptions, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
+		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
 		origins: http.NewCrossOriginProtection(), https: public.Scheme == "https", bodyTimeout: o.BodyTimeout,
 	}
 	if s.cache = o.Cache; s.cache == nil {

@@ -106,12 +106,15 @@ func notCompleted(t *transcription.Transcription) error {
 	return fault.New(fault.Conflict, "%s", message).WithCode("not_completed").With("status", string(t.Status))
 }
 
-// readID returns the id of the path. What is no id names nothing.
-func readID(c echo.Context) (uuid.UUID, error) {
+// readID returns the id of the path, which names a transcription.
+func readID(c echo.Context) (uuid.UUID, error) { return readIDOf(c, "transcription") }
+
+// readIDOf returns the id of the path. What is no id names nothing.
+func readIDOf(c echo.Context, thing string) (uuid.UUID, error) {
 	text := c.Param("id")
 	id, err := uuid.Parse(text)
 	if err != nil || !strings.EqualFold(id.String(), text) {
-		return uuid.Nil, fault.New(fault.NotFound, "There is no transcription of that id.")
+		return uuid.Nil, fault.New(fault.NotFound, "There is no %s of that id.", thing)
 	}
 	return id, nil
 }

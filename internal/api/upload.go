@@ -39,15 +39,38 @@ func (s *Server) upload(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.transcriptions.CheckOptions(r.Context(), actor(c), form.options); err != nil {
+	if err := s.checkOptions(c, form.options); err != nil {
 		return err
 	}
-	t, err := s.transcriptions.Upload(r.Context(), actor(c), transcription.Upload{FileName: file.FileName(), Body: filePart{file, form}, Options: form.rest})
+	in := transcription.Upload{FileName: file.FileName(), Body: filePart{file, form}, Options: s.restOf(c, form)}
+	t, err := s.transcriptions.Upload(r.Context(), actor(c), in)
 	if err != nil {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderLocation, root+"/transcriptions/"+t.ID.String())
 	return answer(c, http.StatusAccepted, uploadJSON{FileID: t.File.ID, TranscriptionID: t.ID, Status: t.Status})
+}
+
+// checkOptions returns what is wrong with those before the file.
+func (s *Server) checkOptions(c echo.Context, o transcription.Options) error {
+	if err := s.transcriptions.CheckOptions(c.Request().Context(), actor(c), o); err != nil {
+		return err
+	}
+	_, err := s.webhooks.AcceptURL(c.Request().Context(), actor(c), o.WebhookURL)
+	return err
+}
+
+// restOf returns a function that reads what is behind the file and returns all
+// options, with the address that is to be told in its canonical form.
+func (s *Server) restOf(c echo.Context, f *form) func() (transcription.Options, error) {
+	return func() (transcription.Options, error) {
+		o, err := f.rest()
+		if err != nil {
+			return o, err
+		}
+		o.WebhookURL, err = s.webhooks.AcceptURL(c.Request().Context(), actor(c), o.WebhookURL)
+		return o, err
+	}
 }
 
 // admitted lets no more uploads in than there is memory for: each has a part for
@@ -179,8 +202,10 @@ func (f *form) option(part *multipart.Part) error {
 		f.options.Priority, err = transcription.ParsePriority(value)
 	case "channels":
 		f.options.Split, err = readChannels(name, value)
+	case "webhookUrl":
+		f.options.WebhookURL = value
 	default:
-		err = fault.New(fault.Invalid, "There is no field %q. Known fields: file, model, language, prompt, translate, channels, priority.", name).
+		err = fault.New(fault.Invalid, "There is no field %q. Known fields: file, model, language, prompt, translate, channels, priority, webhookUrl.", name).
 			WithCode("unknown_field").With("field", name)
 	}
 	return err

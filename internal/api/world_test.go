@@ -21,6 +21,8 @@ import (
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/auth/authtest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/internal/webhook"
+	"github.com/turboscribe/turboscribe/internal/webhook/webhooktest"
 )
 
 const (
@@ -37,6 +39,7 @@ type world struct {
 	accounts *authtest.Store
 	auth     *auth.Service
 	store    *store
+	hooks    *webhooktest.Store
 	cache    *apitest.Cache
 	objects  *fakeObjects
 	queue    *fakeQueue
@@ -92,7 +95,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	t.Helper()
 	w := &world{
 		accounts: new(authtest.Store), log: new(buffer), clock: &clock{now: time.Now()}, queue: new(fakeQueue),
-		store: new(store), cache: new(apitest.Cache),
+		store: new(store), hooks: new(webhooktest.Store), cache: new(apitest.Cache),
 		objects: &fakeObjects{sums: map[string]string{}},
 		tokens:  map[string]string{"nobody": ""}, ids: map[string]uuid.UUID{},
 	}
@@ -108,6 +111,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	o := api.Options{
 		PublicURL: "http://localhost:8080", Auth: w.auth, Logger: zerolog.New(w.log).Level(zerolog.InfoLevel), Live: said(`{"status":"ok"}`), Ready: said(`{"status":"ready","checks":{"postgres":"ok"}}`),
 		Queues: http.HandlerFunc(dashboard), Cache: w.cache, Transcriptions: w.transcriptions(maxBytes),
+		Webhooks: w.webhooks(),
 	}
 	for _, f := range change {
 		f(&o)
@@ -123,6 +127,10 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 
 func (w *world) transcriptions(limit int64) *transcription.Service {
 	return transcription.NewService(w.store, w.objects, w.queue, sniff, transcription.Limits{MaxBytes: limit, MaxDuration: 12 * time.Hour})
+}
+
+func (w *world) webhooks() *webhook.Service {
+	return webhook.NewService(w.hooks, w.queue, webhook.Rules{})
 }
 
 // readContract reads the description once for all tests.

@@ -122,6 +122,7 @@ func (s *stack) settings() (map[string]string, error) {
 		"TS_S3_ENDPOINT": os.Getenv("TS_TEST_S3_ENDPOINT"), "TS_S3_BUCKET": strings.ReplaceAll(s.database, "_", "-"),
 		"TS_S3_ACCESS_KEY": os.Getenv("TS_TEST_S3_ACCESS_KEY"), "TS_S3_SECRET_KEY": os.Getenv("TS_TEST_S3_SECRET_KEY"),
 		"TS_API_ADDR": addr["api"], "TS_PUBLIC_URL": "http://" + addr["api"], "TS_JWT_SECRET": rand.Text() + rand.Text(),
+		"TS_ENCRYPTION_KEY": rand.Text() + rand.Text(), "TS_WEBHOOK_ALLOW_HTTP": "true", "TS_WEBHOOK_NETWORKS": "127.0.0.0/8",
 		"TS_API_URL": "http://" + addr["api"], "TS_CREDENTIALS": filepath.Join(s.dir, "credentials.json"),
 		"TS_ADMIN_EMAIL": adminEmail, "TS_ADMIN_PASSWORD": adminPassword,
 		"TS_WORKER_HEALTH_ADDR": addr["worker"], "TS_SCHEDULER_HEALTH_ADDR": addr["scheduler"],

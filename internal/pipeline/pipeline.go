@@ -27,10 +27,11 @@ const (
 	Prepare    Kind = "prepare"    // find the sound, cut it into chunks
 	Transcribe Kind = "transcribe" // turn one chunk into segments
 	Merge      Kind = "merge"      // join the segments of all chunks
+	Deliver    Kind = "deliver"    // tell a receiver what has happened
 )
 
 // Kinds lists every kind, in order.
-var Kinds = []Kind{Prepare, Transcribe, Merge}
+var Kinds = []Kind{Prepare, Transcribe, Merge, Deliver}
 
 // Lane is where steps of a kind wait in the queue. Those to be transcribed are apart
 // by what their workers decode on, the other kinds are for every worker.
@@ -60,9 +61,10 @@ func (k Kind) Queue(l Lane) string {
 	return string(k) + "-" + string(l)
 }
 
-// Step is one piece of a run. Index is the chunk's for Transcribe and 0 for the
-// others. Gen grows with every dispatch, so that a task left over in the queue
-// can neither block nor repeat a newer one. Lane is the one it was dispatched to.
+// Step is one piece of a run; of Deliver, which belongs to no run, Ref has the id of
+// the delivery. Index is the chunk's for Transcribe and 0 for the others. Gen grows
+// with every dispatch, so that a task left over in the queue can neither block nor
+// repeat a newer one. Lane is the one it was dispatched to.
 type Step struct {
 	Ref   transcription.Ref
 	Kind  Kind
@@ -285,6 +287,13 @@ type Engine interface {
 	// Decode returns the segments of one window of at most 30 s, times relative
 	// to its start. No more than Slots calls are made at once.
 	Decode(ctx context.Context, model string, o DecodeOptions, window []int16) ([]transcription.Segment, error)
+}
+
+// Hooks sends deliveries.
+type Hooks interface {
+	// Deliver makes an attempt at a delivery and records what became of it under the
+	// lease with that token, which that ends. Conflict: the lease is lost.
+	Deliver(ctx context.Context, delivery, token uuid.UUID, attempt int) error
 }
 
 // DecodeOptions is what decoding depends on besides the sound.

@@ -26,6 +26,7 @@ type Options struct {
 	Renew  time.Duration // how often a living one says so; a third of Lease
 	Retry  time.Duration // before the second attempt, doubled for each further one; 2 s
 	Chunk  audio.Samples // the longest chunk aimed at; 5 minutes
+	Hooks  Hooks         // sends deliveries; none: steps of that kind are left to other workers
 }
 
 func (o Options) withDefaults() Options {
@@ -64,6 +65,11 @@ func New(d *Dispatcher, store Store, blobs Blobs, media Media, engine Engine, o 
 	}
 }
 
+// NewCourier returns a pipeline for a worker that does no steps but Deliver.
+func NewCourier(d *Dispatcher, store Store, o Options) *Pipeline {
+	return &Pipeline{Dispatcher: d, store: store, o: o.withDefaults()}
+}
+
 // Do does a step. It returns only when nothing of it runs any more, and nil when
 // there is nothing left to do about it: it is done, not ours, handed back, or its
 // run has failed. An error means that not even that could be recorded; the
@@ -93,6 +99,8 @@ func (p *Pipeline) method(k Kind) (func(context.Context, Lease) error, error) {
 		return p.transcribe, nil
 	case Merge:
 		return p.merge, nil
+	case Deliver:
+		return p.deliver, nil
 	default:
 		return nil, fault.New(fault.Invalid, "There is no step %q.", k)
 	}
@@ -181,7 +189,7 @@ func (p *Pipeline) settle(ctx context.Context, l Lease, err error) error {
 	case stopped:
 		log.Info().Msg("handed back")
 		err = p.store.Release(ctx, l, 0, true)
-	case blameless(err):
+	case blameless(err), l.Step.Kind == Deliver:
 		after := p.retryAfter(outageAttempt)
 		log.Warn().Err(err).Dur("retry_in", after).Msg("step put off, the attempt does not count")
 		err = p.store.Release(ctx, l, after, true)

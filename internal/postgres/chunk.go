@@ -12,6 +12,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/internal/webhook"
 )
 
 type span struct {
@@ -190,7 +191,10 @@ func (db *DB) FinishChunk(ctx context.Context, l pipeline.Lease, r pipeline.Chun
 		if err != nil {
 			return err
 		}
-		return raise(ctx, tx, l.Step)
+		if err := raise(ctx, tx, l.Step); err != nil {
+			return err
+		}
+		return notify(ctx, tx, l.Step.Ref, webhook.Progress)
 	})
 	return wrap(err, "finish chunk %d of %s", r.Chunk.Index, r.Chunk.Ref)
 }

@@ -150,7 +150,7 @@ func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, 
 			return err
 		}
 		for _, l := range open {
-			picked, err := db.dispatchLane(ctx, tx, window, l)
+			picked, err := db.dispatchKind(ctx, tx, window, l)
 			if err != nil {
 				return err
 			}
@@ -159,6 +159,13 @@ func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, 
 		return nil
 	})
 	return found, wrap(err, "dispatch")
+}
+
+func (db *DB) dispatchKind(ctx context.Context, tx bun.Tx, window int, l openLane) ([]pipeline.Step, error) {
+	if l.Kind == pipeline.Deliver {
+		return dispatchDeliveries(ctx, tx, window)
+	}
+	return db.dispatchLane(ctx, tx, window, l)
 }
 
 func (db *DB) dispatchLane(ctx context.Context, tx bun.Tx, window int, l openLane) ([]pipeline.Step, error) {

@@ -40,6 +40,16 @@ func (db *DB) Move(ctx context.Context, ref transcription.Ref, to transcription.
 	})
 }
 
+// MoveThen changes a status and calls then before that is committed.
+func (db *DB) MoveThen(ctx context.Context, ref transcription.Ref, to transcription.Status, then func() error) error {
+	return db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := move(ctx, tx, change{ref: ref, to: to, by: db.self}); err != nil {
+			return err
+		}
+		return then()
+	})
+}
+
 // Wrap is wrap.
 var Wrap = wrap
 

@@ -112,6 +112,8 @@ func (f *fleet) finish(l pipeline.Lease) {
 	case pipeline.Merge:
 		ok(f.t, f.db.Complete(ctx, l, transcript()))
 		f.ended[ref.ID] = f.now
+	case pipeline.Deliver:
+		f.t.Errorf("%s: nobody is to be told", l.Step)
 	}
 	ok(f.t, f.db.Advance(ctx, ref))
 }

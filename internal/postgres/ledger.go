@@ -53,7 +53,11 @@ func (db *DB) Rescue(ctx context.Context, limit int) (rescued, exhausted []pipel
 	err = db.bun.NewRaw("SELECT "+stepColumns+` FROM steps AS s
 		WHERE s.state = 'running' AND s.lease_until < now() AND s.attempts >= s.max_attempts
 		ORDER BY s.lease_until, s.transcription_id, s.index LIMIT ?`, limit).Scan(ctx, &rows)
-	return rescued, steps(rows), wrap(err, "find exhausted steps")
+	if err != nil {
+		return rescued, nil, wrap(err, "find exhausted steps")
+	}
+	again, over, err := db.rescueDeliveries(ctx, limit)
+	return append(rescued, again...), append(steps(rows), over...), err
 }
 
 // Stale returns at most limit steps that have been in the queue for longer than age
@@ -63,13 +67,21 @@ func (db *DB) Stale(ctx context.Context, age time.Duration, limit int) ([]pipeli
 	err := db.bun.NewRaw("SELECT "+stepColumns+` FROM steps AS s
 		WHERE s.state = 'dispatched' AND s.dispatched_at < now() - make_interval(secs => ?)
 		ORDER BY s.dispatched_at, s.transcription_id, s.index LIMIT ?`, age.Seconds(), limit).Scan(ctx, &rows)
-	return steps(rows), wrap(err, "find stale steps")
+	if err != nil {
+		return nil, wrap(err, "find stale steps")
+	}
+	more, err := db.staleDeliveries(ctx, age, limit)
+	return append(steps(rows), more...), err
 }
 
 // UndispatchAll puts every step that is in the queue back and returns how many.
 func (db *DB) UndispatchAll(ctx context.Context) (int, error) {
 	n, err := affected(db.bun.NewUpdate().Model((*stepRow)(nil)).Set("state = ?", waiting).Where("s.state = ?", dispatched).Exec(ctx))
-	return n, wrap(err, "undispatch everything")
+	if err != nil {
+		return n, wrap(err, "undispatch everything")
+	}
+	more, err := db.undispatchDeliveries(ctx)
+	return n + more, err
 }
 
 // Unadvanced returns at most limit runs that have all chunks done but no merge

@@ -59,25 +59,32 @@ func (db *DB) Queues(ctx context.Context) (queues []transcription.Queue, err err
 
 func depth(ctx context.Context, tx bun.Tx, l lane) (transcription.Queue, error) {
 	q := transcription.Queue{Name: l.kind.Queue(l.lane)}
-	err := tx.NewRaw(`WITH `+fleet+`
-		SELECT
-			(SELECT count(*) FROM (SELECT kind, ?2::text AS lane, model, worn FROM steps WHERE kind = ?1 AND state = 'waiting') AS s CROSS JOIN fleet AS f WHERE `+belongs+`),
-			(SELECT count(*) FROM steps WHERE kind = ?1 AND lane = ?2 AND state = 'dispatched'),
-			(SELECT count(*) FROM steps WHERE kind = ?1 AND lane = ?2 AND state = 'running')`,
-		alive.Seconds(), l.kind, l.lane).Scan(ctx, &q.Waiting, &q.Dispatched, &q.Running)
-	if err != nil {
+	if err := count(ctx, tx, l, &q); err != nil {
 		return q, err
 	}
 	var p struct {
 		PausedAt time.Time
 		PausedBy uuid.UUID
 	}
-	err = tx.NewRaw("SELECT paused_at, paused_by FROM queue_pauses WHERE queue = ?", q.Name).Scan(ctx, &p.PausedAt, &p.PausedBy)
+	err := tx.NewRaw("SELECT paused_at, paused_by FROM queue_pauses WHERE queue = ?", q.Name).Scan(ctx, &p.PausedAt, &p.PausedBy)
 	if errors.Is(err, sql.ErrNoRows) {
 		return q, nil
 	}
 	q.Paused = &transcription.Pause{At: p.PausedAt.UTC(), By: p.PausedBy}
 	return q, err
+}
+
+func count(ctx context.Context, tx bun.Tx, l lane, q *transcription.Queue) error {
+	if l.kind == pipeline.Deliver {
+		return tx.NewRaw(`SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'dispatched'), count(*) FILTER (WHERE state = 'running')
+			FROM deliveries WHERE state IN (?)`, bun.List(underway)).Scan(ctx, &q.Waiting, &q.Dispatched, &q.Running)
+	}
+	return tx.NewRaw(`WITH `+fleet+`
+		SELECT
+			(SELECT count(*) FROM (SELECT kind, ?2::text AS lane, model, worn FROM steps WHERE kind = ?1 AND state = 'waiting') AS s CROSS JOIN fleet AS f WHERE `+belongs+`),
+			(SELECT count(*) FROM steps WHERE kind = ?1 AND lane = ?2 AND state = 'dispatched'),
+			(SELECT count(*) FROM steps WHERE kind = ?1 AND lane = ?2 AND state = 'running')`,
+		alive.Seconds(), l.kind, l.lane).Scan(ctx, &q.Waiting, &q.Dispatched, &q.Running)
 }
 
 // PauseQueue lets no step of a queue begin until ResumeQueue: what is in it waits again,
@@ -89,12 +96,21 @@ func (db *DB) PauseQueue(ctx context.Context, who uuid.UUID, name string) (trans
 		if err != nil || n == 0 {
 			return err
 		}
-		_, err = tx.NewRaw("UPDATE steps SET state = 'waiting' WHERE kind = ? AND lane = ? AND state = 'dispatched'", l.kind, l.lane).Exec(ctx)
-		if err != nil {
+		if err := recallAll(ctx, tx, l); err != nil {
 			return err
 		}
 		return note(ctx, tx, who, name, "paused")
 	})
+}
+
+// recallAll makes wait again what is in a queue.
+func recallAll(ctx context.Context, tx bun.Tx, l lane) error {
+	q := tx.NewRaw("UPDATE steps SET state = 'waiting' WHERE kind = ? AND lane = ? AND state = 'dispatched'", l.kind, l.lane)
+	if l.kind == pipeline.Deliver {
+		q = tx.NewRaw("UPDATE deliveries SET state = 'waiting' WHERE state = 'dispatched'")
+	}
+	_, err := q.Exec(ctx)
+	return err
 }
 
 // ResumeQueue takes PauseQueue back. NotFound: there is no queue of that name.
@@ -139,7 +155,8 @@ type openLane struct {
 	Filled bool // there is something in it
 }
 
-// openLanes returns the queues that are not paused and that steps wait for.
+// openLanes returns the queues that are not paused and that steps wait for. That of
+// deliveries, which are in a table of their own, is among them in any case.
 func openLanes(ctx context.Context, tx bun.Tx) (open []openLane, err error) {
 	all := make([]openLane, 0, len(pipeline.Kinds)+1)
 	var stopped []string
@@ -156,6 +173,6 @@ func openLanes(ctx context.Context, tx bun.Tx) (open []openLane, err error) {
 	}
 	err = tx.NewSelect().With("l", tx.NewValues(&all).WithOrder()).TableExpr("l").ColumnExpr("l.kind, l.lane").
 		ColumnExpr("EXISTS (SELECT FROM steps AS s WHERE s.kind = l.kind AND s.lane = l.lane AND s.state = 'dispatched') AS filled").
-		Where("EXISTS (SELECT FROM steps AS s WHERE s.kind = l.kind AND s.state = 'waiting')").OrderExpr("l._order").Scan(ctx, &open)
+		Where("l.kind = ? OR EXISTS (SELECT FROM steps AS s WHERE s.kind = l.kind AND s.state = 'waiting')", pipeline.Deliver).OrderExpr("l._order").Scan(ctx, &open)
 	return open, err
 }

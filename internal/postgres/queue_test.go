@@ -51,7 +51,7 @@ func TestDB_PauseQueue(t *testing.T) {
 		t.Fatalf("got %v, %v, want the prepare step only", found, err)
 	}
 	ok(t, db.FinishChunk(ctx, l, result(chunk(tr.Ref(), owner, 0))))
-	want := map[string][3]int{"prepare": {0, 1, 0}, "transcribe-gpu": {0, 0, 0}, "transcribe-cpu": {2, 0, 0}, "merge": {0, 0, 0}}
+	want := map[string][3]int{"prepare": {0, 1, 0}, "transcribe-gpu": {0, 0, 0}, "transcribe-cpu": {2, 0, 0}, "merge": {0, 0, 0}, "deliver": {0, 0, 0}}
 	if diff := cmp.Diff(want, depths(t, db)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -79,7 +79,7 @@ func TestDB_Queues_depths(t *testing.T) {
 	ok(t, db.ReportWorker(ctx, helper))
 	backlog(t, db, "small", 3)
 	backlog(t, db, "large-v3", 2)
-	want := map[string][3]int{"prepare": {0, 0, 0}, "transcribe-gpu": {5, 0, 0}, "transcribe-cpu": {3, 0, 0}, "merge": {0, 0, 0}}
+	want := map[string][3]int{"prepare": {0, 0, 0}, "transcribe-gpu": {5, 0, 0}, "transcribe-cpu": {3, 0, 0}, "merge": {0, 0, 0}, "deliver": {0, 0, 0}}
 	if diff := cmp.Diff(want, depths(t, db)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

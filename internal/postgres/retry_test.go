@@ -233,6 +233,8 @@ func (f *factory) do(t *testing.T, l pipeline.Lease) {
 			t.Errorf("%s has %d chunks, want %d", ref, len(results), f.n)
 		}
 		_ = f.db.Complete(ctx, l, transcript())
+	case pipeline.Deliver:
+		t.Errorf("%s: nobody is to be told", l.Step)
 	}
 	if err := f.db.Advance(ctx, ref); err != nil {
 		t.Error(err)

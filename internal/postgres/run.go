@@ -154,6 +154,9 @@ func (db *DB) Fail(ctx context.Context, l pipeline.Lease, f transcription.Failur
 // the worker may have come back: when the step has moved on, its lease was renewed
 // or the run is over, nothing happens and that is no error.
 func (db *DB) GiveUp(ctx context.Context, s pipeline.Step, f transcription.Failure) error {
+	if s.Kind == pipeline.Deliver {
+		return db.giveUpDelivery(ctx, s)
+	}
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		p, err := lockRun(ctx, tx, s.Ref)
 		if err != nil {

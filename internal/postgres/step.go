@@ -133,6 +133,9 @@ func finish(ctx context.Context, tx bun.Tx, l pipeline.Lease) error {
 // done, somebody else's, of an older generation or run, or out of attempts. Only
 // the generation that was put in the queue last can be claimed.
 func (db *DB) Claim(ctx context.Context, s pipeline.Step, worker string, lease time.Duration) (pipeline.Lease, error) {
+	if s.Kind == pipeline.Deliver {
+		return db.claimDelivery(ctx, s, worker, lease)
+	}
 	l := pipeline.Lease{Step: s, Worker: worker}
 	q := db.bun.NewUpdate().Model((*stepRow)(nil)).TableExpr("transcriptions AS t").
 		Set("state = ?", running).Set("attempts = s.attempts + 1").Set("worker = ?", worker).
@@ -148,6 +151,9 @@ func (db *DB) Claim(ctx context.Context, s pipeline.Step, worker string, lease t
 
 // Renew extends the lease. Conflict: it is lost, or the run is over.
 func (db *DB) Renew(ctx context.Context, l pipeline.Lease, lease time.Duration) error {
+	if l.Step.Kind == pipeline.Deliver {
+		return db.renewDelivery(ctx, l, lease)
+	}
 	q := db.bun.NewUpdate().Model((*stepRow)(nil)).
 		Set("lease_until = clock_timestamp() + make_interval(secs => ?)", lease.Seconds())
 	n, err := affected(leased(q, l).Exec(ctx))
@@ -162,6 +168,9 @@ func (db *DB) Renew(ctx context.Context, l pipeline.Lease, lease time.Duration) 
 // where it is with its lease run out, so that Rescue reports it as exhausted.
 // Conflict: the lease is lost or the run is over.
 func (db *DB) Release(ctx context.Context, l pipeline.Lease, after time.Duration, interrupted bool) error {
+	if l.Step.Kind == pipeline.Deliver {
+		return db.releaseDelivery(ctx, l, after)
+	}
 	spared := 0
 	if interrupted {
 		spared = 1
@@ -204,6 +213,9 @@ func (db *DB) Elsewhere(ctx context.Context, l pipeline.Lease) (there bool, err 
 // Undispatch puts a step back that the queue did not accept. It is no error when
 // the step has moved on meanwhile.
 func (db *DB) Undispatch(ctx context.Context, s pipeline.Step) error {
+	if s.Kind == pipeline.Deliver {
+		return db.undispatchDelivery(ctx, s)
+	}
 	_, err := named(db.bun.NewUpdate().Model((*stepRow)(nil)).Set("state = ?", waiting), s).
 		Where("s.state = ?", dispatched).Where("s.gen = ?", s.Gen).Exec(ctx)
 	return wrap(err, "undispatch %s", s)

@@ -55,6 +55,7 @@ type transcriptionRow struct {
 	Translate     bool
 	Split         bool
 	Priority      transcription.Priority
+	WebhookURL    string `bun:"webhook_url"`
 
 	Model              string
 	Language           string
@@ -80,6 +81,7 @@ func newTranscriptionRow(t *transcription.Transcription) *transcriptionRow {
 	return &transcriptionRow{
 		ID: t.ID, OwnerID: t.OwnerID, FileID: t.File.ID, Run: t.Run, Status: transcription.Queued,
 		AskedModel: t.Options.Model, AskedLanguage: t.Options.Language, Prompt: clean(t.Options.Prompt), Translate: t.Options.Translate, Split: t.Options.Split, Priority: t.Options.Priority,
+		WebhookURL: t.Options.WebhookURL,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/internal/webhook"
 )
 
 // before says from which statuses each status can be reached. Nothing leads out of
@@ -70,7 +71,17 @@ func move(ctx context.Context, tx bun.Tx, c change, set ...func(*bun.UpdateQuery
 // shall be there if and only if a status has changed is written here and nowhere
 // else. From is empty for a transcription that was just created.
 func announce(ctx context.Context, tx bun.Tx, c change, from transcription.Status) error {
-	return record(ctx, tx, event{ref: c.ref, kind: eventType(from, c.to), by: c.by, details: c.details})
+	if err := record(ctx, tx, event{ref: c.ref, kind: eventType(from, c.to), by: c.by, details: c.details}); err != nil {
+		return err
+	}
+	typ, told := webhook.TypeOf(c.to)
+	if !told {
+		return nil
+	}
+	if err := notify(ctx, tx, c.ref, typ); err != nil {
+		return err
+	}
+	return overtake(ctx, tx, c.ref.ID)
 }
 
 // parent is what a locked transcription tells about itself.

@@ -127,8 +127,7 @@ func (s *Server) handler(work context.Context, steps *semaphore.Weighted) asynq.
 			return err
 		}
 		defer steps.Release(1)
-		log := zerolog.Ctx(work).With().Str("step", string(step.Kind)).Stringer("transcription", step.Ref.ID).
-			Int("run", step.Ref.Run).Int("chunk", step.Index).Int("gen", step.Gen).Logger()
+		log := named(zerolog.Ctx(work).With(), step)
 		begun := time.Now()
 		if err := s.do(log.WithContext(work), step); err != nil {
 			log.Error().Err(err).Msg("step not settled, the queue tries again")
@@ -137,6 +136,15 @@ func (s *Server) handler(work context.Context, steps *semaphore.Weighted) asynq.
 		log.Debug().Dur("took", time.Since(begun)).Msg("task done")
 		return nil
 	})
+}
+
+// named returns a log whose lines name the step.
+func named(with zerolog.Context, s pipeline.Step) zerolog.Logger {
+	with = with.Str("step", string(s.Kind)).Int("gen", s.Gen)
+	if s.Kind == pipeline.Deliver {
+		return with.Stringer("delivery", s.Ref.ID).Logger()
+	}
+	return with.Stringer("transcription", s.Ref.ID).Int("run", s.Ref.Run).Int("chunk", s.Index).Logger()
 }
 
 // retryDelay doubles from 2 s up to a minute. It is used only when the store

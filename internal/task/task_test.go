@@ -62,7 +62,7 @@ func serve(t *testing.T, url string, do func(context.Context, pipeline.Step) err
 	return stop
 }
 
-var everything = map[pipeline.Kind]int{pipeline.Prepare: 1, pipeline.Transcribe: 2, pipeline.Merge: 1}
+var everything = map[pipeline.Kind]int{pipeline.Prepare: 1, pipeline.Transcribe: 2, pipeline.Merge: 1, pipeline.Deliver: 1}
 
 func TestServer_carriesSteps(t *testing.T) {
 	t.Parallel()

@@ -68,6 +68,8 @@ type Options struct {
 	Translate bool   // into English
 	Split     bool   // the channels of a stereo recording are a speaker each
 	Priority  Priority
+
+	WebhookURL string // is told of the end, besides its owner's webhooks; empty: none
 }
 
 // File is an uploaded recording.

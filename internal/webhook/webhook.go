@@ -91,7 +91,7 @@ func Payload(typ Type, at time.Time, t *transcription.Transcription) (string, er
 		Language: orNull(t.Language), Model: orNull(t.Model), Duration: orNull(transcription.Seconds(t.Duration)),
 		Error: (*problem)(t.Failure), CreatedAt: moment(t.CreatedAt),
 	}
-	if !t.CompletedAt.IsZero() {
+	if t.Status == transcription.Completed { // what an earlier run has completed may still be there
 		s.CompletedAt = (*moment)(&t.CompletedAt)
 	}
 	return encode(typ, at, s)

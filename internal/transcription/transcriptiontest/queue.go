@@ -11,7 +11,7 @@ import (
 )
 
 // queueNames are those that there are.
-var queueNames = []string{"prepare", "transcribe-gpu", "transcribe-cpu", "merge"}
+var queueNames = []string{"prepare", "transcribe-gpu", "transcribe-cpu", "merge", "deliver"}
 
 // Queues implements transcription.Store. Everything that is queued waits to be prepared.
 func (s *Store) Queues(ctx context.Context) ([]transcription.Queue, error) {

@@ -399,7 +399,7 @@ func testQueues(t *testing.T, w World) {
 				found = q
 			}
 		}
-		if diff := cmp.Diff([]string{"prepare", "transcribe-gpu", "transcribe-cpu", "merge"}, names); diff != "" {
+		if diff := cmp.Diff([]string{"prepare", "transcribe-gpu", "transcribe-cpu", "merge", "deliver"}, names); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
 		}
 		return found
@@ -423,7 +423,7 @@ func testQueues(t *testing.T, w World) {
 			t.Errorf("got %+v, %v", got, err)
 		}
 	}
-	for _, name := range []string{"", "transcribe", "deliver", "prepare "} {
+	for _, name := range []string{"", "transcribe", "upload", "prepare "} {
 		_, err := w.PauseQueue(t.Context(), who, name)
 		wantKind(t, err, fault.NotFound)
 		_, err = w.ResumeQueue(t.Context(), who, name)
