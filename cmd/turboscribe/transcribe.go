@@ -31,6 +31,7 @@ func (a *app) transcribeCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&t.settings.Translate, "translate", false, "translate into English")
 	cmd.Flags().StringVar(&t.settings.Channels, "channels", "", "split: a speaker on each channel of a stereo recording; mix, the default, otherwise")
 	cmd.Flags().StringVar(&t.settings.Priority, "priority", "", "low: when nothing else waits; normal, the default; high: before all else, for administrators")
+	cmd.Flags().StringVar(&t.settings.Webhook, "webhook", "", "address that is told how it ends, see docs/api.md")
 	cmd.Flags().StringVar(&t.output, "output", "-", "directory to save into, or - for standard output")
 	cmd.Flags().BoolVar(&t.force, "force", false, "replace files that exist")
 	return cmd

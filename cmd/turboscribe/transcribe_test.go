@@ -29,7 +29,7 @@ func TestTranscribe(t *testing.T) {
 	f := newFake(t)
 	f.warnings = []client.Problem{{Code: "demo_model", Message: "This text was made by the demo model."}}
 	p := signedIn(t, f)
-	got := p.run("transcribe", p.file("talk.wav", "sound"), "--model", "small", "--language", "en", "--prompt", "TurboScribe", "--translate", "--channels", "split", "--format", "srt")
+	got := p.run("transcribe", p.file("talk.wav", "sound"), "--model", "small", "--language", "en", "--prompt", "TurboScribe", "--translate", "--channels", "split", "--webhook", "https://example.com/x", "--format", "srt")
 	want := result{0, "the text as srt\n", `talk.wav: uploading 5 B
 talk.wav: uploading 5 B 100%
 talk.wav: waiting for a worker
@@ -44,7 +44,7 @@ Warning: This text was made by the demo model.
 		t.Fatalf("%d uploads, want 1", len(f.uploads))
 	}
 	u := f.uploads[0]
-	fields := map[string]string{"model": "small", "language": "en", "prompt": "TurboScribe", "translate": "true", "channels": "split"}
+	fields := map[string]string{"model": "small", "language": "en", "prompt": "TurboScribe", "translate": "true", "channels": "split", "webhookUrl": "https://example.com/x"}
 	if diff := cmp.Diff(fields, u.fields); diff != "" || u.name != "talk.wav" || u.body != "sound" {
 		t.Errorf("upload %+v, fields (-want +got):\n%s", u, diff)
 	}

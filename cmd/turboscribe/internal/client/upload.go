@@ -22,10 +22,11 @@ type Settings struct {
 	Translate bool
 	Channels  string // mix or split
 	Priority  string // high, normal or low
+	Webhook   string // an address that is told how it ends
 }
 
 func (s Settings) fields() [][2]string {
-	all := [][2]string{{"model", s.Model}, {"language", s.Language}, {"prompt", s.Prompt}, {"channels", s.Channels}, {"priority", s.Priority}}
+	all := [][2]string{{"model", s.Model}, {"language", s.Language}, {"prompt", s.Prompt}, {"channels", s.Channels}, {"priority", s.Priority}, {"webhookUrl", s.Webhook}}
 	if s.Translate {
 		all = append(all, [2]string{"translate", "true"})
 	}
