@@ -15,6 +15,10 @@ const (
 	// ends a segment had come to the end of something. Half of the shortest pause
 	// between two sentences of the demo model's recordings is 0.2 s.
 	sentencePause = 250 * time.Millisecond
+
+	// speechPause ends a segment even in its middle. The windows that are decoded have
+	// no such pauses, so that Whisper may take two sentences for one.
+	speechPause = time.Second
 )
 
 // abbreviations end with a full stop and no sentence with them. Letters by
@@ -22,8 +26,9 @@ const (
 var abbreviations = set("mr mrs ms dr prof sr jr st messrs mme mlle vs etc al approx dept est fig inc ltd vol " +
 	"bzw ca evtl ggf nr str usw vgl hr fr sra srta dña av núm pág sig dott ing dhr mevr blz")
 
-// Sentences cuts segments anew, so that they end where sentences do. Whisper ends
-// them where it likes: in the middle of a sentence, or behind several.
+// Sentences cuts segments anew, so that they end where sentences do, and none reaches
+// over a long pause. Whisper ends them where it likes: in the middle of a sentence, or
+// behind several.
 //
 // Words, their order and their times stay as they are. Segments are joined only
 // where the same speaker goes on with the same sentence, without a long pause, and
@@ -42,13 +47,13 @@ func Sentences(segments []Segment) []Segment {
 	return found
 }
 
-// sentences cuts a segment behind each word that ends a sentence. The first part
-// begins and the last one ends where the segment does.
+// sentences cuts a segment behind each word that ends a sentence or is followed by a
+// long pause. The first part begins and the last one ends where the segment does.
 func sentences(s Segment) []Segment {
 	var parts []Segment
 	start := 0
 	for i, w := range s.Words {
-		if last := i == len(s.Words)-1; !last && !ends(w.Text) {
+		if last := i == len(s.Words)-1; !last && !ends(w.Text) && s.Words[i+1].Start-w.End < speechPause {
 			continue
 		}
 		part := s.withWords(s.Words[start : i+1])

@@ -20,6 +20,12 @@ func TestSentences(t *testing.T) {
 		{Start: time.Second, End: 1200 * time.Millisecond, Text: "界。"},
 		{Start: 1200 * time.Millisecond, End: 1500 * time.Millisecond, Text: "再见", Glued: true},
 	}
+	paused := seg(0, "the local bus is late.")
+	for i := range paused.Words[2:] {
+		paused.Words[2+i].Start += time.Second
+		paused.Words[2+i].End += time.Second
+	}
+	paused.End += time.Second
 	tests := []struct {
 		name string
 		in   []Segment
@@ -33,6 +39,7 @@ func TestSentences(t *testing.T) {
 		{"lower case, as the demo model writes", []Segment{seg(0, "one two. three")}, []string{"one two.", "three"}},
 		{"a pause, and the mark is missing", []Segment{seg(0, "one two"), seg(1400*time.Millisecond, "three.")}, []string{"one two", "three."}},
 		{"a long pause", []Segment{seg(0, "One two"), seg(2*time.Second, "three.")}, []string{"One two", "three."}},
+		{"a long pause inside", []Segment{paused}, []string{"the local", "bus is late."}},
 		{"a doubted one", []Segment{seg(0, "I know,"), suspect}, []string{"I know,", "she said."}},
 		{"another speaker", []Segment{seg(0, "I know,"), other}, []string{"I know,", "she said."}},
 		{"no punctuation", []Segment{
