@@ -2,7 +2,7 @@
 # `make test` are enough. Results go to stdout, everything else to stderr.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status build test cover bench microbench soak lint fmt check clean purge packages tools whisper recording
+.PHONY: help demo up down status build test cover bench microbench chaos soak lint fmt check clean purge packages tools whisper recording
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -40,6 +40,9 @@ bench: build ## measure against whisper.cpp's own clients: make bench [BENCH=qui
 
 microbench: ## run the benchmarks of single functions
 	@go test -run '^$$' -bench . -benchmem ./...
+
+chaos: build ## do harm to a stack at work for an hour: make chaos [CHAOS=short] [FAULT=part of a name]
+	@CHAOS='$(CHAOS)' FAULT='$(FAULT)' scripts/test chaos
 
 soak: packages whisper ## decode clips for hours and watch the memory: make soak [SOAK=10000]
 	@SOAK='$(SOAK)' scripts/soak

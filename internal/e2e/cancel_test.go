@@ -21,9 +21,15 @@ import (
 // hint to know by.
 const letGo = 2 * time.Second
 
-// patientLetGo is that for a machine that also does other things: as many times as
-// long as there are others waiting for each core, and once more for bad luck.
+// patientLetGo is that for a machine that also does other things.
 func patientLetGo(t *testing.T) time.Duration {
+	t.Helper()
+	return time.Duration(float64(letGo) * busyness(t))
+}
+
+// busyness is how many times as long as on a machine of their own programs may take: as
+// many as there are others waiting for each core, and once more for bad luck.
+func busyness(t *testing.T) float64 {
 	t.Helper()
 	b, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
@@ -33,7 +39,7 @@ func patientLetGo(t *testing.T) time.Duration {
 	if _, err := fmt.Sscan(string(b), &load); err != nil {
 		t.Fatal(err)
 	}
-	return time.Duration(float64(letGo) * (1 + max(1, load/float64(runtime.NumCPU()))))
+	return 1 + max(1, load/float64(runtime.NumCPU()))
 }
 
 func (p *person) cancel(id string) answer {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -160,24 +161,28 @@ func (p problem) isSentence(t *testing.T) {
 // upload sends a recording. Fields lists names and values of options in turn.
 func (p *person) upload(name string, content []byte, fields ...string) answer {
 	p.t.Helper()
+	body, contentType, err := uploadForm(name, content, fields...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.do(http.MethodPost, root+"/files/upload", body, "Content-Type", contentType)
+}
+
+// uploadForm returns the body of an upload, and its type.
+func uploadForm(name string, content []byte, fields ...string) (body io.Reader, contentType string, err error) {
 	var b bytes.Buffer
 	form := multipart.NewWriter(&b)
 	for i := 0; i+1 < len(fields); i += 2 {
 		if err := form.WriteField(fields[i], fields[i+1]); err != nil {
-			p.t.Fatal(err)
+			return nil, "", err
 		}
 	}
 	file, err := form.CreateFormFile("file", name)
 	if err != nil {
-		p.t.Fatal(err)
+		return nil, "", err
 	}
-	if _, err := file.Write(content); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := form.Close(); err != nil {
-		p.t.Fatal(err)
-	}
-	return p.do(http.MethodPost, root+"/files/upload", &b, "Content-Type", form.FormDataContentType())
+	_, err = file.Write(content)
+	return &b, form.FormDataContentType(), errors.Join(err, form.Close())
 }
 
 // send uploads a recording that is accepted and returns the transcription's id.
