@@ -5,7 +5,7 @@ package e2e
 import (
 	"errors"
 	"io"
-	"log"
+	"log" //nolint:depguard // a http.Server takes no other
 	"net"
 	"net/http"
 	"net/http/httputil"
