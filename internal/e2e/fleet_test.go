@@ -209,7 +209,7 @@ func (f *fleet) keep(ctx context.Context, p *program) {
 	}
 }
 
-// current returns the process of a program, and its name.
+// current returns the latest process of a program.
 func (p *program) current() *process {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -66,13 +66,15 @@ func killAny(binary string) func(context.Context, *fleet) error {
 	return func(_ context.Context, f *fleet) error { return f.any(binary).kill() }
 }
 
-// killAnyEngine kills an engine process that there is, if there is one.
+// killAnyEngine kills the engine process of one worker, of those that have one.
 func killAnyEngine(_ context.Context, f *fleet) error {
 	for _, i := range mathrand.Perm(len(f.each("worker-cpu"))) {
 		for _, pid := range f.each("worker-cpu")[i].current().engines(f.t) {
-			if err := syscall.Kill(pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
-				return err
+			err := syscall.Kill(pid, syscall.SIGKILL)
+			if errors.Is(err, syscall.ESRCH) {
+				continue // it has just ended; another will do
 			}
+			return err
 		}
 	}
 	return nil
