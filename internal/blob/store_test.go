@@ -15,12 +15,9 @@ import (
 
 	"github.com/turboscribe/turboscribe/internal/blob"
 	"github.com/turboscribe/turboscribe/internal/blob/blobtest"
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
-
-// nobody is an address that refuses connections. A port that was free a moment
-// ago may have been given to another test since.
-const nobody = "127.0.0.1:1"
 
 func TestOpen_refusesNonsense(t *testing.T) {
 	t.Parallel()
@@ -414,7 +411,7 @@ func TestCheck_failures(t *testing.T) {
 		change func(*blob.Options)
 		want   string
 	}{
-		"server gone":      {func(o *blob.Options) { o.Endpoint = "http://" + nobody }, "connection refused"},
+		"server gone":      {func(o *blob.Options) { o.Endpoint = "http://" + daemontest.Nobody }, "connection refused"},
 		"no bucket":        {func(o *blob.Options) { o.Bucket += "-not" }, "there is no such bucket"},
 		"wrong access key": {func(o *blob.Options) { o.AccessKey = "wrong" }, "does not know the access key"},
 		"wrong secret key": {func(o *blob.Options) { o.SecretKey = "wrong" }, "does not belong to the access key"},
@@ -469,7 +466,7 @@ func TestCheck_halfRights(t *testing.T) {
 
 func TestServerGone(t *testing.T) {
 	t.Parallel()
-	o := blob.Options{Endpoint: "http://" + nobody, Bucket: "b", AccessKey: "a", SecretKey: "s", PathStyle: true}
+	o := blob.Options{Endpoint: "http://" + daemontest.Nobody, Bucket: "b", AccessKey: "a", SecretKey: "s", PathStyle: true}
 	s := open(t, o)
 	for name, call := range map[string]func(context.Context) error{
 		"Upload": func(ctx context.Context) error {

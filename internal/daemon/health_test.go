@@ -13,11 +13,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 )
 
 // ask returns the status and the answer to one question.
@@ -116,52 +119,53 @@ func TestHealth_public(t *testing.T) {
 // A check that hangs, even one that ignores its context, is an answer too.
 func TestHealth_hangingCheck(t *testing.T) {
 	t.Parallel()
-	never := make(chan struct{})
-	t.Cleanup(func() { close(never) })
-	h := NewHealth(NewRegistry(), map[string]Check{
-		"deaf": func(context.Context) error { <-never; return nil },
-		"good": func(context.Context) error { return nil },
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan struct{})
+		t.Cleanup(func() { close(never) })
+		h := NewHealth(NewRegistry(), map[string]Check{
+			"deaf": func(context.Context) error { <-never; return nil },
+			"good": func(context.Context) error { return nil },
+		})
+		code, body := ask(t, h.Handler(), "/readyz")
+		want := map[string]any{"deaf": "no answer within 3s", "good": "ok"}
+		if diff := cmp.Diff(body["checks"], any(want)); code != 503 || diff != "" {
+			t.Errorf("got %d: %s", code, diff)
+		}
 	})
-	code, body := ask(t, h.Handler(), "/readyz")
-	want := map[string]any{"deaf": "no answer within 3s", "good": "ok"}
-	if diff := cmp.Diff(body["checks"], any(want)); code != 503 || diff != "" {
-		t.Errorf("got %d: %s", code, diff)
-	}
 }
 
 // Many who ask at once, or one who went away, must not turn into many checks or
 // a wrong answer for the others.
 func TestHealth_oneCheckForMany(t *testing.T) {
 	t.Parallel()
-	var checks atomic.Int32
-	h := NewHealth(NewRegistry(), map[string]Check{"a": func(ctx context.Context) error {
-		checks.Add(1)
-		return ctx.Err()
-	}})
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	h.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, http.MethodGet, "/readyz", nil))
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			w := httptest.NewRecorder()
-			h.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
-			if w.Code != 200 {
-				t.Errorf("got %d: %s", w.Code, w.Body)
-			}
-		})
-	}
-	wg.Wait()
-	h.mu.Lock()
-	h.asked = time.Now().Add(-checkKept)
-	h.mu.Unlock()
-	before := checks.Load()
-	if h.check(t.Context()); checks.Load() != before+1 {
-		t.Error("an old answer was given again")
-	}
-	if before > 3 {
-		t.Errorf("21 questions made %d checks", before)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var checks atomic.Int32
+		h := NewHealth(NewRegistry(), map[string]Check{"a": func(ctx context.Context) error {
+			checks.Add(1)
+			return ctx.Err()
+		}})
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		h.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, http.MethodGet, "/readyz", nil))
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				w := httptest.NewRecorder()
+				h.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+				if w.Code != 200 {
+					t.Errorf("got %d: %s", w.Code, w.Body)
+				}
+			})
+		}
+		wg.Wait()
+		if n := checks.Load(); n != 1 {
+			t.Errorf("21 questions at once made %d checks", n)
+		}
+		time.Sleep(checkKept)
+		if h.check(t.Context()); checks.Load() != 2 {
+			t.Error("an old answer was given again")
+		}
+	})
 }
 
 func TestHealth_drain(t *testing.T) {
@@ -216,7 +220,7 @@ func TestHealth_metrics(t *testing.T) {
 
 func TestServe(t *testing.T) {
 	t.Parallel()
-	addr := freeAddress(t)
+	addr := daemontest.Address(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- Run(ctx, time.Minute, Serve(addr, NewHealth(NewRegistry(), nil).Handler())) }()
@@ -284,17 +288,4 @@ func TestLogger(t *testing.T) {
 			t.Errorf("%s: got %s, %v", level, log.GetLevel(), err)
 		}
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }

@@ -60,7 +60,7 @@ func TestHints_serverRestarts(t *testing.T) {
 // other tests publish too.
 func wantHint(t *testing.T, k *KV, hints <-chan string, id string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -85,7 +85,7 @@ func wantHint(t *testing.T, k *KV, hints <-chan string, id string) {
 
 func wantClosed(t *testing.T, hints <-chan string) {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		select {
 		case _, ok := <-hints:

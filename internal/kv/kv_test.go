@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/kv/kvtest"
 )
@@ -142,7 +143,7 @@ func TestAtLeast(t *testing.T) {
 
 func TestServerGone(t *testing.T) {
 	t.Parallel()
-	k := openKV(t, "redis://"+freeAddress(t))
+	k := openKV(t, "redis://"+daemontest.Nobody)
 	_, checkErr := k.Check(t.Context())
 	_, _, epochErr := k.Epoch(t.Context())
 	for _, err := range []error{checkErr, epochErr, k.Ping(t.Context()), k.Publish(t.Context(), "x")} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
@@ -29,7 +30,7 @@ func startServer(t *testing.T, args ...string) *server {
 		}
 		t.Skip("needs redis-server")
 	}
-	s := &server{addr: freeAddress(t)}
+	s := &server{addr: daemontest.Address(t)}
 	_, port, _ := net.SplitHostPort(s.addr)
 	s.args = append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir()}, args...)
 	s.start(t)
@@ -61,22 +62,9 @@ func (s *server) kill(t *testing.T) {
 
 func (s *server) url() string { return "redis://" + s.addr }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return addr
-}
-
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
@@ -92,18 +92,9 @@ func TestOpen_badURL(t *testing.T) {
 	}
 }
 
-// closedPort returns an address where nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	ok(t, err)
-	defer func() { ok(t, l.Close()) }()
-	return l.Addr().String()
-}
-
 func TestDB_unreachable(t *testing.T) {
 	t.Parallel()
-	db, err := postgres.Open(postgres.Options{URL: "postgres://user:secret@" + closedPort(t) + "/db"})
+	db, err := postgres.Open(postgres.Options{URL: "postgres://user:secret@" + daemontest.Nobody + "/db"})
 	ok(t, err)
 	for name, call := range map[string]func(context.Context) error{
 		"check":   db.Check,
@@ -221,7 +212,7 @@ func TestDB_TryLead(t *testing.T) {
 	defer release()
 
 	// The second argument waits until the backend is gone: its lock goes with it.
-	execSQL(t, first, `SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND classid = ? AND objid = ?
+	execSQL(t, first, `SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND classid = ? AND objid = ?
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, postgres.LockClass, postgres.LockLead)
 	if third, won := lead(first); won {
 		third()

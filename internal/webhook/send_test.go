@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
@@ -48,15 +49,18 @@ func message(url string) Message {
 // attempt sends an event to a URL and returns what becomes of it.
 func attempt(t *testing.T, r Rules, url string) Outcome {
 	t.Helper()
+	return attemptFor(t, attemptTime, r, url)
+}
+
+// attemptFor gives up after that time. It is short only where nothing could come in
+// time: a busy machine may take seconds for an answer.
+func attemptFor(t *testing.T, limit time.Duration, r Rules, url string) Outcome {
+	t.Helper()
 	o := &outbox{message: message(url)}
 	s := NewSender(o, r)
-	s.client.Timeout = 500 * time.Millisecond
-	begun := time.Now()
+	s.client.Timeout = limit
 	if err := s.Deliver(t.Context(), o.message.ID, uuid.New(), 1); err != nil {
 		t.Fatal(err)
-	}
-	if took := time.Since(begun); took > 10*time.Second {
-		t.Errorf("an attempt took %v", took)
 	}
 	return o.settled[0]
 }
@@ -201,9 +205,9 @@ func TestSender_followsNoRedirect(t *testing.T) {
 func TestSender_receiverHangs(t *testing.T) {
 	t.Parallel()
 	url := receiver(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	wantFailure(t, attempt(t, local, url), Pending, "timeout")
+	wantFailure(t, attemptFor(t, time.Second, local, url), Pending, "timeout")
 	silent := wire(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	wantFailure(t, attempt(t, local, silent), Pending, "timeout")
+	wantFailure(t, attemptFor(t, time.Second, local, silent), Pending, "timeout")
 }
 
 func TestSender_dripsItsHead(t *testing.T) {
@@ -212,14 +216,14 @@ func TestSender_dripsItsHead(t *testing.T) {
 		_, _ = c.Read(make([]byte, 1<<10))
 		drip(c, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1000), 10*time.Millisecond)
 	})
-	wantFailure(t, attempt(t, local, url), Pending, "timeout")
+	wantFailure(t, attemptFor(t, time.Second, local, url), Pending, "timeout")
 }
 
 // The status is known by then, so the event has arrived.
 func TestSender_dripsItsBody(t *testing.T) {
 	t.Parallel()
 	url := receiver(t, func(w http.ResponseWriter, _ *http.Request) { drip(w, "x", 10*time.Millisecond) })
-	if o := attempt(t, local, url); o.State != Delivered || o.Excerpt == "" {
+	if o := attemptFor(t, 10*time.Second, local, url); o.State != Delivered || o.Excerpt == "" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -263,14 +267,7 @@ func TestSender_cutConnections(t *testing.T) {
 		})
 		wantFailure(t, attempt(t, local, url), Pending, "connection_failed")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	wantFailure(t, attempt(t, local, "http://"+l.Addr().String()), Pending, "connection_failed")
+	wantFailure(t, attempt(t, local, "http://"+daemontest.Nobody), Pending, "connection_failed")
 }
 
 func TestSender_unknownCertificate(t *testing.T) {
