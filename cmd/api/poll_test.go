@@ -86,6 +86,8 @@ func (p *polled) lastHour(t testing.TB, url string) {
 	_, err = db.ExecContext(t.Context(), `INSERT INTO chunks (transcription_id, run, index, start_sample, end_sample, from_sample, to_sample, key, decoded_samples, elapsed_us, done_at)
 		SELECT $1, 1, i, i, i + 4800000, i, i + 4800000, 'k', 4800000, 8000000, now() - make_interval(secs => i) FROM generate_series(0, 3599) AS i`, other.ID)
 	ok(t, err)
+	_, err = db.ExecContext(t.Context(), "UPDATE workers SET seen_at = now() + interval '1 day'") // it lives for as long as the test takes
+	ok(t, err)
 	_, err = db.ExecContext(t.Context(), "ANALYZE")
 	ok(t, err)
 	ok(t, db.Close())
@@ -108,7 +110,7 @@ func (p *polled) claim(t testing.TB, s pipeline.Step) pipeline.Lease {
 	_, err := p.db.Dispatch(t.Context(), 1000)
 	ok(t, err)
 	s.Gen = 1
-	l, err := p.db.Claim(t.Context(), s, "a", time.Minute)
+	l, err := p.db.Claim(t.Context(), s, "a", time.Hour)
 	ok(t, err)
 	return l
 }

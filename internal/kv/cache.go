@@ -81,7 +81,7 @@ func (k *KV) pausing() bool { return time.Now().UnixNano() < k.pausedUntil.Load(
 
 // soon runs a command of the cache, and begins a pause when it fails.
 func (k *KV) soon(ctx context.Context, doing string, command func(context.Context) error) error {
-	within, cancel := context.WithTimeout(ctx, cacheWait)
+	within, cancel := context.WithTimeout(ctx, k.cacheWait)
 	defer cancel()
 	err := command(within)
 	if err != nil && ctx.Err() == nil {

@@ -35,6 +35,7 @@ type KV struct {
 	once   sync.Once
 	hints  sync.WaitGroup
 
+	cacheWait   time.Duration
 	pausedUntil atomic.Int64 // when the cache is asked again, in nanoseconds since 1970
 }
 
@@ -58,7 +59,7 @@ func Open(_ context.Context, url string, o Options) (*KV, error) {
 	ro.ContextTimeoutEnabled = true
 	// Only one vendor's servers know these; the others log an error for each connection.
 	ro.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return &KV{client: redis.NewClient(ro), addr: ro.Addr, closed: make(chan struct{})}, nil
+	return &KV{client: redis.NewClient(ro), addr: ro.Addr, closed: make(chan struct{}), cacheWait: cacheWait}, nil
 }
 
 // silent keeps the library from writing to standard error, past our log: what it

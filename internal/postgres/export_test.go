@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
@@ -55,6 +56,9 @@ var Wrap = wrap
 
 // Measure lets the next estimate be made with the speed of that moment.
 func (db *DB) Measure() { db.measured = measurement{} }
+
+// KeepMeasured lets the measured speed be good for as long as a test takes.
+func (db *DB) KeepMeasured() { db.measured.at = time.Now().Add(time.Hour) }
 
 // HoldMeasuring makes everybody wait who needs the speed.
 func (db *DB) HoldMeasuring() (release func()) {

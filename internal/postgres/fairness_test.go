@@ -42,6 +42,7 @@ func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	db := pgtest.New(t)
 	ok(t, db.ReportWorker(t.Context(), cpuWorker("c", slots[pipeline.Transcribe], "small")))
+	execSQL(t, db, "UPDATE workers SET seen_at = now() + interval '1 day'") // it lives for as long as the test takes
 	return &fleet{t: t, db: db, owners: map[uuid.UUID]uuid.UUID{}, chunks: map[uuid.UUID]int{}, ended: map[uuid.UUID]time.Duration{}}
 }
 

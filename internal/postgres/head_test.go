@@ -79,6 +79,7 @@ func TestDB_Head_measuresTheSpeedSeldom(t *testing.T) {
 		}
 	}
 	estimate(90 * time.Second)
+	db.KeepMeasured()
 	execSQL(t, db, "UPDATE workers SET slots = 3")
 	estimate(90 * time.Second)
 	db.Measure()

@@ -18,7 +18,7 @@ import (
 
 const (
 	worker  = "worker-1"
-	leaseOf = 30 * time.Second
+	leaseOf = time.Hour // none expires in a test
 	minute  = 60 * audio.SampleRate
 )
 

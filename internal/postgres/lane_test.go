@@ -130,7 +130,7 @@ func TestDB_Dispatch_gpuGone(t *testing.T) {
 			ok(t, db.ReportWorker(t.Context(), g))
 			ok(t, db.ReportWorker(t.Context(), cpuWorker("c", 1, "small")))
 			wantLanes(t, db, map[string]int{"small gpu": 2})
-			silence(t, db, "g", 40)
+			silence(t, db, "g", 20) // and some time passes
 			wantLanes(t, db, map[string]int{})
 			leave(t, db)
 			wantLanes(t, db, map[string]int{"small cpu": 3})

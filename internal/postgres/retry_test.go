@@ -265,7 +265,7 @@ func TestDB_Retry_property(t *testing.T) {
 		})
 	}
 	people.Wait()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for _, tr := range all {
 		for settled := false; !settled; {
 			if time.Now().After(deadline) {

@@ -26,6 +26,7 @@ type Server struct {
 	do          func(context.Context, pipeline.Step) error
 	concurrency map[pipeline.Kind]int
 	grace       time.Duration
+	idle        time.Duration // see idleInterval
 }
 
 // NewServer returns a server that calls do for every task, of the kinds that have
@@ -37,7 +38,7 @@ func NewServer(url string, lane pipeline.Lane, do func(context.Context, pipeline
 	if err != nil {
 		return nil, err
 	}
-	return &Server{client: client, lane: lane, do: do, concurrency: concurrency, grace: grace}, nil
+	return &Server{client: client, lane: lane, do: do, concurrency: concurrency, grace: grace, idle: idleInterval}, nil
 }
 
 // Run works until ctx ends. Then nothing new is taken, the contexts of running
@@ -67,7 +68,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		}
 		queue := s.queue(k)
 		wake[queue] = make(chan struct{}, 1)
-		srv := asynq.NewServerFromRedisClient(patient{s.client, wake[queue], ctx.Done()}, s.config(ctx, queue, n))
+		srv := asynq.NewServerFromRedisClient(patient{s.client, s.idle, wake[queue], ctx.Done()}, s.config(ctx, queue, n))
 		if err := srv.Start(s.handler(work, steps)); err != nil {
 			return fmt.Errorf("take %s tasks: %w", k, err)
 		}

@@ -26,16 +26,17 @@ const (
 )
 
 // patient is a client whose questions for a task are answered when there is one, or
-// after a while. They are the only scripts of asynq's that answer nothing.
+// after a while, idle. They are the only scripts of asynq's that answer nothing.
 type patient struct {
 	redis.UniversalClient
+	idle time.Duration
 	wake <-chan struct{}
 	stop <-chan struct{}
 }
 
 // EvalSha implements redis.Scripter.
 func (c patient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	idle := time.NewTimer(idleInterval)
+	idle := time.NewTimer(c.idle)
 	defer idle.Stop()
 	for {
 		cmd := c.UniversalClient.EvalSha(ctx, sha, keys, args...)

@@ -35,9 +35,10 @@ const sendTimeout = 10 * time.Second
 // process is a running engine process, seen from the worker. It ends by itself
 // when the worker does.
 type process struct {
-	cmd  *exec.Cmd
-	log  *zerolog.Logger
-	tail tail
+	cmd   *exec.Cmd
+	log   *zerolog.Logger
+	tail  tail
+	grace time.Duration // see abortGrace
 
 	writing   sync.Mutex
 	questions *os.File
@@ -65,7 +66,7 @@ func startProcess(ctx context.Context, o Options, args ...string) (*process, err
 	// Not CommandContext: the process serves more calls than the one that starts it.
 	p := &process{
 		cmd: exec.Command(program, args...), log: zerolog.Ctx(ctx), //nolint:gosec,noctx // this program
-		waiting: map[uint32]chan frame{}, ended: make(chan struct{}),
+		grace: abortGrace, waiting: map[uint32]chan frame{}, ended: make(chan struct{}),
 	}
 	p.cmd.Args[0] = os.Args[0] // in lists of processes it goes by its name
 	p.cmd.Env = environment(os.Environ(), o.GPU)
@@ -266,7 +267,7 @@ func (p *process) send(f frame) bool {
 // abort ends a question: kindly, then by killing the process, with all that it has
 // in work.
 func (p *process) abort(id uint32, reply <-chan frame) {
-	timer := time.AfterFunc(abortGrace, p.sacrifice)
+	timer := time.AfterFunc(p.grace, p.sacrifice)
 	defer timer.Stop()
 	p.send(frame{kind: askAbort, id: id})
 	select {

@@ -67,7 +67,7 @@ func TestStore(t *testing.T, open func(t *testing.T) (Store, uuid.UUID)) {
 	}
 }
 
-const long = time.Minute // a lease that does not expire in a test
+const long = time.Hour // a lease that does not expire in a test
 
 // bench is a store on the bench, with shorthands that end the test on error.
 type bench struct {

@@ -33,7 +33,7 @@ func New(t testing.TB) *postgres.DB {
 // Open opens the database of that URL and closes it when the test ends.
 func Open(t testing.TB, dsn string) *postgres.DB {
 	t.Helper()
-	db, err := postgres.Open(postgres.Options{URL: dsn, Name: t.Name(), MaxConns: 10})
+	db, err := postgres.Open(postgres.Options{URL: dsn, Name: t.Name(), MaxConns: 10, ConnectTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func exists(t testing.TB, server, name string) (ok bool) {
 // admin runs a statement on the server, also while the test is being cleaned up.
 func admin(t testing.TB, server, statement string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
 	defer cancel()
 	if err := exec(ctx, server, statement); err != nil {
 		t.Error(err)
