@@ -448,7 +448,7 @@ func TestDoctor_machine(t *testing.T) {
 	} {
 		p.env[key] = v
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	got := p.runWith(ctx, "", "doctor")
 	for _, want := range []string{

@@ -364,7 +364,7 @@ type result struct {
 
 func (p *person) run(args ...string) result {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Minute)
 	defer cancel()
 	return p.runWith(ctx, "", args...)
 }

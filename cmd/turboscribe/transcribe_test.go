@@ -196,7 +196,8 @@ func TestTranscribe_refusedUnread(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	p := signedIn(t, f)
-	f.maxBytes = 64 << 20 // what the limits say
+	p.options.Hesitation = time.Minute // a busy server may not answer within the usual two seconds
+	f.maxBytes = 64 << 20              // what the limits say
 	var read atomic.Int64
 	f.instead(uploadRoute, 1, func(w http.ResponseWriter, r *http.Request) {
 		read.Store(r.ContentLength)

@@ -38,7 +38,7 @@ func TestAnswer_isNeverRead(t *testing.T) {
 // TestAnswer_isReadSlowly takes longer than any pause may be, but never pauses.
 func TestAnswer_isReadSlowly(t *testing.T) {
 	t.Parallel()
-	const pause = 5 * time.Second // longer than a busy machine may hold the test up
+	const pause = 10 * time.Second // longer than a busy machine may hold the test up
 	w := newWorld(t, func(o *api.Options) { o.BodyTimeout = pause })
 	id := w.store.add(t, w.ids["user"], long)
 	l := w.dial(t)
@@ -102,7 +102,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // the answer while the storage is still joining the parts.
 func TestUpload_slowStorage(t *testing.T) {
 	t.Parallel()
-	const timeout = 100 * time.Millisecond
+	const timeout = 5 * time.Second // longer than a busy machine takes for the body
 	for proto, start := range map[string]func(*httptest.Server){
 		"HTTP/1.1": (*httptest.Server).Start,
 		"HTTP/2.0": func(s *httptest.Server) {
@@ -117,7 +117,7 @@ func TestUpload_slowStorage(t *testing.T) {
 			start(server)
 			t.Cleanup(server.Close)
 			w.url, w.client = server.URL, server.Client()
-			w.objects.joining = func() { <-time.After(5 * timeout) }
+			w.objects.joining = func() { <-time.After(timeout * 3 / 2) }
 			body, kind := form(t, field{"file", "sound sound"})
 			got := w.upload(t, body, kind)
 			got.expect(t, 202, "")

@@ -307,7 +307,7 @@ func (w *world) dial(t *testing.T) line {
 			t.Error(err)
 		}
 	})
-	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return line{Conn: conn, t: t}
@@ -439,13 +439,14 @@ func (w *world) waitForLog(t *testing.T, text string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for range 2000 {
-		if strings.Contains(w.log.String(), text) {
-			return
+	late := time.After(time.Minute)
+	for !strings.Contains(w.log.String(), text) {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("the log never has %s: %s", text, w.log)
 		}
-		<-tick.C
 	}
-	t.Fatalf("the log never has %s: %s", text, w.log)
 }
 
 // TestUpload_clientStalls stops sending but keeps the connection.
@@ -461,7 +462,7 @@ func TestUpload_clientStalls(t *testing.T) {
 // TestUpload_slowClient takes longer than any pause may be, but never pauses.
 func TestUpload_slowClient(t *testing.T) {
 	t.Parallel()
-	const pause = 5 * time.Second // longer than a busy machine may hold the test up
+	const pause = 10 * time.Second // longer than a busy machine may hold the test up
 	w := newWorld(t, func(o *api.Options) { o.BodyTimeout = pause })
 	tail := "\r\n--b--\r\n"
 	l := w.raw(t, fmt.Sprintf("Content-Length: %d\r\n", len(partHead)+12*1000+len(tail)))
@@ -487,7 +488,7 @@ func TestSmallBody_stalls(t *testing.T) {
 	l.keepSending(" ", timeout/10)
 	began := time.Now()
 	l.answer().expect(t, 400, "body_timeout")
-	if took := time.Since(began); took > 50*timeout {
+	if took := time.Since(began); took > time.Minute { // the rest of the body takes two
 		t.Errorf("the answer took %s", took)
 	}
 }

@@ -3,12 +3,9 @@
 package e2e
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,31 +13,10 @@ import (
 	"time"
 )
 
-// letGo is within how long a worker that has the machine for itself is free of what
-// was canceled. The stacks below renew leases so seldom that it has nothing but the
-// hint to know by.
-const letGo = 2 * time.Second
-
-// patientLetGo is that for a machine that also does other things.
-func patientLetGo(t *testing.T) time.Duration {
-	t.Helper()
-	return time.Duration(float64(letGo) * busyness(t))
-}
-
-// busyness is how many times as long as on a machine of their own programs may take: as
-// many as there are others waiting for each core, and once more for bad luck.
-func busyness(t *testing.T) float64 {
-	t.Helper()
-	b, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var load float64
-	if _, err := fmt.Sscan(string(b), &load); err != nil {
-		t.Fatal(err)
-	}
-	return 1 + max(1, load/float64(runtime.NumCPU()))
-}
+// letGo is within how long a worker is free of what was canceled: two seconds where it
+// has the machine for itself, which the log has, and far less than the hundred in which
+// it would know without the hint, from its lease.
+const letGo = 30 * time.Second
 
 func (p *person) cancel(id string) answer {
 	p.t.Helper()
@@ -87,10 +63,9 @@ func TestCancel(t *testing.T) {
 				t.Errorf("canceled it is %+v", canceled)
 			}
 			took := s.worker.idle(t).Sub(answered)
-			limit := patientLetGo(t)
-			t.Logf("at %.3f: the worker is idle %v after the answer, of %v promised", before.Progress, took.Round(time.Millisecond), letGo)
-			if took > limit {
-				t.Errorf("that is more than %v, even for a machine as busy as this", limit)
+			t.Logf("at %.3f: the worker is idle %v after the answer", before.Progress, took.Round(time.Millisecond))
+			if took > letGo {
+				t.Errorf("that is more than %v, even for a busy machine", letGo)
 			}
 
 			again := time.Now()

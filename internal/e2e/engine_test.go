@@ -61,8 +61,8 @@ func TestEngineKilled(t *testing.T) {
 	hit := s.count(t.Context(), "SELECT sum(attempts - 1) FROM steps WHERE kind = 'transcribe'")
 	restarts := s.metric(t, `turboscribe_engine_restarts_total{reason="crash"}`)
 	t.Logf("%d recordings, %d attempts in vain, %v restarts", len(sent), hit, restarts)
-	if hit < kills/2 { // a blow may fall just before a chunk is decoded, or behind
-		t.Errorf("%d kills cost %d attempts, at least %d are expected", kills, hit, kills/2)
+	if hit == 0 { // a blow may fall just before a chunk is decoded, or behind
+		t.Errorf("%d kills cost no attempt: nothing was proven", kills)
 	}
 	if restarts < float64(kills) {
 		t.Errorf("%v restarts are reported after %d kills", restarts, kills)

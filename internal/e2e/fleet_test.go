@@ -23,6 +23,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/turboscribe/turboscribe/internal/api/apitest"
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 )
 
 // fleet is an installation to do harm to: servers that nobody else uses, an api, three
@@ -154,10 +155,7 @@ func (f *fleet) supervise(ctx context.Context) error {
 	for _, p := range f.programs {
 		health := "TS_PUBLIC_URL"
 		if p.binary != "api" {
-			addr, err := freeAddr()
-			if err != nil {
-				return err
-			}
+			addr := daemontest.Address(f.t)
 			health = map[string]string{"worker-cpu": "TS_WORKER_HEALTH_ADDR", "scheduler": "TS_SCHEDULER_HEALTH_ADDR"}[p.binary]
 			p.more = map[string]string{health: addr}
 		}

@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"os"
+	"runtime"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -82,6 +85,21 @@ func killAnyEngine(_ context.Context, f *fleet) error {
 
 // handBack is within how long a worker that is told to stop gives its work back.
 const handBack = 2 * time.Second
+
+// busyness is how many times as long as on a machine of their own programs may take: as
+// many as there are others waiting for each core, and once more for bad luck.
+func busyness(t *testing.T) float64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var load float64
+	if _, err := fmt.Sscan(string(b), &load); err != nil {
+		t.Fatal(err)
+	}
+	return 1 + max(1, load/float64(runtime.NumCPU()))
+}
 
 // terminate stops a worker in order: its steps are nobody's before it is gone.
 func terminate(ctx context.Context, f *fleet) error {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -120,13 +119,4 @@ func (p *process) tail() []byte {
 		b = b[n:]
 	}
 	return bytes.TrimSpace(b)
-}
-
-// freeAddr returns an address of this machine that nobody listens on.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

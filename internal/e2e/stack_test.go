@@ -24,6 +24,7 @@ import (
 
 	"github.com/turboscribe/turboscribe/internal/api/apitest"
 	"github.com/turboscribe/turboscribe/internal/blob"
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 )
 
 // grace is how long a program may take to stop.
@@ -50,7 +51,8 @@ type stack struct {
 	processes []*process
 	api       *process
 	worker    *process
-	workers   int // started so far
+	workers   int            // started so far
+	release   []func() error // the addresses
 }
 
 // newStack opens a stack for one test. More are settings that differ.
@@ -105,11 +107,11 @@ func open(ctx context.Context, more map[string]string) (s *stack, err error) {
 func (s *stack) settings() (map[string]string, error) {
 	addr := map[string]string{}
 	for _, name := range []string{"api", "worker", "scheduler", "redis"} {
-		free, err := freeAddr()
+		free, release, err := daemontest.Reserve()
 		if err != nil {
 			return nil, err
 		}
-		addr[name] = free
+		addr[name], s.release = free, append(s.release, release)
 	}
 	database, err := url.Parse(os.Getenv("TS_TEST_DATABASE_URL"))
 	if err != nil {
@@ -128,7 +130,7 @@ func (s *stack) settings() (map[string]string, error) {
 		"TS_WORKER_HEALTH_ADDR": addr["worker"], "TS_SCHEDULER_HEALTH_ADDR": addr["scheduler"],
 		"TS_MODEL_DIR": filepath.Dir(os.Getenv("TS_TEST_MODEL")), "TS_GGML_BACKENDS": os.Getenv("TS_GGML_BACKENDS"),
 		"TS_WORK_DIR": work, "TS_WORKER_SLOTS": "2", "TS_WORKER_THREADS": "1",
-		"TS_LEASE": "3s", "TS_RECONCILE_INTERVAL": "500ms", "TS_LOG_LEVEL": "debug",
+		"TS_LEASE": "10s", "TS_RECONCILE_INTERVAL": "500ms", "TS_LOG_LEVEL": "debug",
 	}, os.Mkdir(work, 0o700)
 }
 
@@ -270,6 +272,9 @@ func (s *stack) close() error {
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close(), administer(ctx, "DROP DATABASE IF EXISTS "+s.database+" WITH (FORCE)"))
+	}
+	for _, release := range s.release {
+		errs = append(errs, release())
 	}
 	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
 }

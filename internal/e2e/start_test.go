@@ -9,19 +9,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 )
 
 // startLimit is how long a program may take to find out that it cannot work.
-const startLimit = 30 * time.Second
+const startLimit = 5 * time.Minute
 
 // TestStart_refused starts each program while one of its servers is missing or
 // unfit: it has to end and say what is wrong, in one line.
 func TestStart_refused(t *testing.T) {
 	t.Parallel()
-	closed, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	const closed = daemontest.Nobody
 	evicting := evictingRedis(t)
 	for _, row := range []struct {
 		name, setting, value string
@@ -86,10 +85,7 @@ func refusal(t *testing.T, program string, more map[string]string) string {
 // evictingRedis returns the URL of a Redis that makes room by forgetting.
 func evictingRedis(t *testing.T) string {
 	t.Helper()
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := daemontest.Address(t)
 	p, client, err := startRedis(t.Context(), t.TempDir(), "redis://"+addr, "allkeys-lru")
 	if err != nil {
 		t.Fatal(err)

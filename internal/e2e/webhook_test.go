@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/turboscribe/turboscribe/internal/daemon/daemontest"
 )
 
 // received is an event as it came.
@@ -226,10 +228,7 @@ func TestWebhook_senderDies(t *testing.T) {
 // courier starts a worker that only delivers.
 func (s *stack) courier(t *testing.T, name string) *process {
 	t.Helper()
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := daemontest.Address(t)
 	p, err := s.start(name, "worker-hooks", map[string]string{"TS_WORKER_NAME": name, "TS_WORKER_DELIVERIES": "2", "TS_WORKER_HEALTH_ADDR": addr})
 	if err != nil {
 		t.Fatal(err)

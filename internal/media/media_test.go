@@ -90,6 +90,20 @@ func write(t testing.TB, name string, content []byte) string {
 	return path
 }
 
+// script makes a program of that name. Another process writes it: whatever this one
+// starts meanwhile would have it open for writing for a moment, in which the kernel
+// refuses to run it ("text file busy").
+func script(t testing.TB, name, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `cat >"$1" && chmod 700 "$1"`, "sh", path)
+	cmd.Stdin = strings.NewReader(content)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("write %s: %v: %s", path, err, out)
+	}
+	return path
+}
+
 // samples decodes a file to its end.
 func samples(ctx context.Context, m *Media, path string) ([]int16, error) {
 	s, err := m.Decode(ctx, path, mono)
@@ -143,13 +157,7 @@ func wantFault(t testing.TB, err error, kind fault.Kind, code string) {
 func TestOpen_saysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	ffmpeg, ffprobe := tool(t, "ffmpeg"), tool(t, "ffprobe")
-	script := func(lines string) string {
-		path := write(t, "ffmpeg", []byte("#!/bin/sh\n"+lines+"\n"))
-		if err := os.Chmod(path, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	ours := func(lines string) string { return script(t, "ffmpeg", "#!/bin/sh\n"+lines+"\n") }
 	tests := []struct {
 		name string
 		o    Options
@@ -159,9 +167,9 @@ func TestOpen_saysWhatIsWrong(t *testing.T) {
 		{"no ffprobe", Options{FFprobe: "/nowhere/ffprobe"}, "find ffprobe"},
 		{"another program", Options{FFmpeg: "/bin/echo"}, "does not say a version"},
 		{"a program that fails", Options{FFprobe: "/bin/false"}, "run /bin/false"},
-		{"too old", Options{FFmpeg: script("echo ffmpeg version 3.4.8-0ubuntu0.2 Copyright")}, "version 3.4.8-0ubuntu0.2 is too old, 4.0 or later is needed"},
-		{"decodes nothing", Options{FFmpeg: script("test $# = 1 && echo ffmpeg version n7.1")}, "a plain wav file does not decode"},
-		{"believes everything", Options{FFmpeg: script("echo ffmpeg version N-1-gabc; echo sound")}, "follows playlists into local files"},
+		{"too old", Options{FFmpeg: ours("echo ffmpeg version 3.4.8-0ubuntu0.2 Copyright")}, "version 3.4.8-0ubuntu0.2 is too old, 4.0 or later is needed"},
+		{"decodes nothing", Options{FFmpeg: ours("test $# = 1 && echo ffmpeg version n7.1")}, "a plain wav file does not decode"},
+		{"believes everything", Options{FFmpeg: ours("echo ffmpeg version N-1-gabc; echo sound")}, "follows playlists into local files"},
 		{"no temporary directory", Options{TempDir: "/nowhere/tmp"}, "make a temporary directory"},
 		{"ffprobe as ffmpeg", Options{FFmpeg: ffprobe, FFprobe: ffmpeg}, "a plain wav file does not decode"},
 	}
@@ -215,7 +223,7 @@ func TestOpen_canceled(t *testing.T) {
 // drops the list of formats is an ffmpeg that follows playlists.
 func TestCheckHostile_seesALeak(t *testing.T) {
 	t.Parallel()
-	leaky := write(t, "ffmpeg", []byte(`#!/bin/sh
+	leaky := script(t, "ffmpeg", `#!/bin/sh
 for a in "$@"; do
 	shift
 	case $a in
@@ -227,10 +235,7 @@ case "$*" in
 *playlist.mp4*) exec `+tool(t, "ffmpeg")+` "$@" ;;
 esac
 exec `+tool(t, "ffmpeg")+` $(echo "$@" | sed 's/-extension_picky 0//')
-`))
-	if err := os.Chmod(leaky, 0o700); err != nil {
-		t.Fatal(err)
-	}
+`)
 	m := open(t, Options{})
 	m.ffmpeg = leaky
 	if err := m.checkHostile(t.Context()); err == nil || !strings.Contains(err.Error(), "follows playlists") {

@@ -30,6 +30,7 @@ type Options struct {
 	Credentials string        // file that keeps sign-ins
 	Token       string        // used instead of a sign-in when set; never refreshed
 	Timeout     time.Duration // of one small request, 30 s when 0
+	Hesitation  time.Duration // before an upload is sent that the server has not asked for; 2 s when 0
 	Stall       time.Duration // without progress, after which an upload is given up; 2 min when 0
 	Patience    time.Duration // with a server that does not answer while waiting; 2 min when 0
 }
@@ -57,7 +58,7 @@ func New(o Options) (*Client, error) {
 		server: u.String(), token: o.Token, sessions: sessions{path: o.Credentials},
 		timeout: or(o.Timeout, 30*time.Second), stall: or(o.Stall, 2*time.Minute), patience: or(o.Patience, 2*time.Minute),
 	}
-	c.http = &http.Client{Transport: c.transport(), CheckRedirect: sameHost}
+	c.http = &http.Client{Transport: c.transport(or(o.Hesitation, 2*time.Second)), CheckRedirect: sameHost}
 	return c, nil
 }
 
@@ -68,13 +69,13 @@ func or(d, otherwise time.Duration) time.Duration {
 	return d
 }
 
-func (c *Client) transport() *http.Transport {
+func (c *Client) transport(hesitation time.Duration) *http.Transport {
 	dialer := net.Dialer{Timeout: min(c.timeout, 10*time.Second)}
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: c.timeout, IdleConnTimeout: 30 * time.Second, MaxIdleConns: 8,
 		// A server that refuses an upload says so before the body is on its way.
-		ExpectContinueTimeout: 2 * time.Second,
+		ExpectContinueTimeout: hesitation,
 	}
 }
 

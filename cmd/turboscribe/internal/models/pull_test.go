@@ -328,10 +328,16 @@ func TestPull_recovers(t *testing.T) {
 		}
 	})
 	tr := newTried(t, s.URL)
-	tr.o.Stall = 100 * time.Millisecond
+	p, err := NewPuller(tr.dir, tr.o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var why []string
-	tr.o.Retry = func(err error, _ time.Duration) { why = append(why, err.Error()) }
-	if err := tr.pull(t.Context(), t, m); err != nil {
+	p.o.Retry = func(err error, _ time.Duration) {
+		why = append(why, err.Error())
+		p.o.Stall = map[int]time.Duration{1: 100 * time.Millisecond, 2: time.Minute}[len(why)] // short for the try that stalls only
+	}
+	if err := p.Pull(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 	tr.holds(t, m, content)
