@@ -28,8 +28,8 @@ func (s *studio) conversation(t *testing.T) []int16 {
 
 // TestSeams cuts a recording into chunks of random lengths. No word that is within
 // a second of a seam is lost or doubled, and what reads the same is at the same
-// time. Elsewhere the model may read a word differently, since its windows are
-// filled differently.
+// time. The model may read a word differently, or as two others, since its windows are
+// filled differently; elsewhere it may miss one.
 func TestSeams(t *testing.T) {
 	const atSeam, inTime, least = time.Second, 200 * time.Millisecond, 50
 	s := newStudio(t)
@@ -45,10 +45,8 @@ func TestSeams(t *testing.T) {
 		seams += len(cut.Coverage.Seams)
 		t.Logf("chunks of %.1f s: %d seams, %d words, %d uncut", chunk.Duration().Seconds(), len(cut.Coverage.Seams), len(got), len(want))
 		for _, p := range align(want, got) {
-			if p.lost == nil || p.found == nil {
-				if near := p.distance(cut.Coverage.Seams); near < atSeam {
-					t.Errorf("chunks of %v: %s, %v from a seam", chunk.Duration(), p, near)
-				}
+			if near := p.distance(cut.Coverage.Seams); near < atSeam && (p.isLost() || p.isDoubled(got)) {
+				t.Errorf("chunks of %v: %s, %v from a seam", chunk.Duration(), p, near)
 			}
 		}
 		for _, seg := range cut.Segments {
@@ -181,11 +179,22 @@ func words(segments []transcription.Segment) (all []transcription.Word) {
 // them may be missing.
 type pair struct{ lost, found *transcription.Word }
 
+func (p pair) isLost() bool { return p.found == nil }
+
+// isDoubled tells whether the word was found where there is none, beside another that reads
+// the same.
+func (p pair) isDoubled(text []transcription.Word) bool {
+	const around = 2 * time.Second
+	return p.lost == nil && slices.ContainsFunc(text, func(w transcription.Word) bool {
+		return w.Start != p.found.Start && w.Text == p.found.Text && (w.Start-p.found.Start).Abs() < around
+	})
+}
+
 func (p pair) String() string {
 	if p.found == nil {
 		return fmt.Sprintf("%q at %v is lost", p.lost.Text, p.lost.Start)
 	}
-	return fmt.Sprintf("%q at %v is doubled or new", p.found.Text, p.found.Start)
+	return fmt.Sprintf("%q at %v is doubled", p.found.Text, p.found.Start)
 }
 
 // distance returns how far the word of a pair is from the nearest seam.

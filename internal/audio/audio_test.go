@@ -210,6 +210,38 @@ func TestCutter_cutsInPauses(t *testing.T) {
 	}
 }
 
+// The last window of a piece costs as much as the others, so it should be as full.
+func TestCutter_cutsWhereAWindowIsFull(t *testing.T) {
+	t.Parallel()
+	o := CutOptions{Min: 60 * SampleRate, Max: 120 * SampleRate, Overlap: 2 * SampleRate}
+	windows := func(o CutOptions) (n int, last []Samples) {
+		for seed := range uint64(5) {
+			s := newSound(100 + seed).talk(15 * time.Minute)
+			pieces := cutAll(t, NewCutter(o, 0, 0), s.pcm, 0)
+			checkTiles(t, pieces, Samples(len(s.pcm)))
+			for i, p := range pieces {
+				w, _ := Windows(s.pcm[p.From:p.To], p, MaxWindow, nil)
+				n += len(w)
+				if i < len(pieces)-1 {
+					last = append(last, w[len(w)-1].Len())
+				}
+			}
+		}
+		return n, last
+	}
+	anywhere, _ := windows(o)
+	o.Window = MaxWindow
+	n, last := windows(o)
+	if n >= anywhere {
+		t.Errorf("%d windows, and %d when pieces are cut in any pause", n, anywhere)
+	}
+	for i, l := range last {
+		if l < 22*SampleRate { // an utterance is up to 5.5 s long
+			t.Errorf("the last window of piece %d is %v long", i, l.Duration())
+		}
+	}
+}
+
 func inside(u Span, pieces []Piece) bool {
 	for _, p := range pieces {
 		if p.From <= u.Start && u.End <= p.To && p.Start <= u.Start && u.End <= p.End {

@@ -4,6 +4,7 @@ package audio
 type CutOptions struct {
 	Min, Max Samples // every cut falls between these distances from the last one; Max > Min > 0
 	Overlap  Samples // sound shared by both sides of a cut that falls into speech
+	Window   Samples // size of the windows that pieces are packed into; 0: any
 }
 
 // minSilence is the shortest pause, in frames, that a cut may use without
@@ -14,9 +15,9 @@ const minSilence = 20
 // where there is no pause.
 const quietSpan = 20
 
-// Cutter cuts a recording into pieces while it is still being decoded: in the
-// longest pause within reach or, where there is none, at the quietest place with
-// an overlap. Pieces that hold no speech are left out, and the silence at both
+// Cutter cuts a recording into pieces while it is still being decoded: in the last
+// pause within reach at which a window is full, else in the longest or, where there is
+// none, at the quietest place with an overlap. Pieces that hold no speech are left out, and the silence at both
 // ends of a piece is not given on.
 type Cutter struct {
 	o      CutOptions
@@ -67,11 +68,15 @@ func (c *Cutter) Total() Samples { return c.total }
 // cut takes one piece off the gathered frames.
 func (c *Cutter) cut(pieces []Piece) []Piece {
 	lo, hi := int(c.o.Min/FrameSize), int(c.o.Max/FrameSize)
-	if at, ok := pause(c.frames[:hi], lo); ok {
+	at, ok := c.full(c.frames[:hi], lo)
+	if !ok {
+		at, ok = pause(c.frames[:hi], lo)
+	}
+	if ok {
 		return c.emit(pieces, at, c.start+Samples(at)*FrameSize, 0)
 	}
 	reach := int(c.o.Overlap / FrameSize)
-	at := quietPlace(c.frames[:hi-reach], min(lo, hi-reach-quietSpan))
+	at = quietPlace(c.frames[:hi-reach], min(lo, hi-reach-quietSpan))
 	return c.emit(pieces, at, c.start+Samples(at)*FrameSize, c.o.Overlap)
 }
 
@@ -92,6 +97,28 @@ func (c *Cutter) emit(pieces []Piece, at int, end, overlap Samples) []Piece {
 	c.start = end
 	c.spoken = end - overlap
 	return pieces
+}
+
+// full returns the last place at or behind frame lo where Windows, when it packs the
+// frames, is done with a window and the next one begins behind a pause. A piece that
+// ends there has no window that is nearly empty, and costs as much as a full one.
+func (c *Cutter) full(frames []Frame, lo int) (at int, ok bool) {
+	if c.o.Window == 0 {
+		return 0, false
+	}
+	end := Samples(len(frames)) * FrameSize
+	w := packer{size: c.o.Window, tile: Span{0, end}}
+	for _, s := range Speech(frames, 0, end) {
+		w.add(split(frames, 0, s, c.o.Window))
+	}
+	runs(frames, lo, func(start, stop int) {
+		for _, full := range w.windows {
+			if border := int(full.End / FrameSize); stop-start >= minSilence && start < border && border < stop {
+				at, ok = border, true
+			}
+		}
+	})
+	return at, ok
 }
 
 // pause returns the middle of the pause at or behind frame lo that a cut should

@@ -8,9 +8,9 @@ import (
 // MaxWindow is the longest window Whisper decodes at once: 30 s.
 const MaxWindow Samples = 30 * SampleRate
 
-// keptPause is what is left of a longer pause inside a window: enough to hear
-// that a sentence has ended, and no silence to invent words for.
-const keptPause Samples = SampleRate * 6 / 10
+// keptPause is what is left of a longer pause inside a window, besides the padding of the
+// utterances: enough to hear that a sentence has ended, and no silence to invent words for.
+const keptPause Samples = SampleRate / 10
 
 // windowOverlap is decoded on both sides of a cut that falls into speech.
 const windowOverlap Samples = SampleRate

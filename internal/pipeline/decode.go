@@ -171,10 +171,17 @@ func (d *decoder) fill(ctx context.Context, segments []transcription.Segment, ga
 // own background.
 func (d *decoder) around(gap transcription.Gap) []audio.Window {
 	p := audio.Piece{Start: audio.FromDuration(gap.Start), End: audio.FromDuration(gap.End)}
-	p.From, p.To = max(p.Start-gapMargin, d.chunk.From), min(p.End+gapMargin, d.chunk.To)
-	windows, speech := audio.Windows(d.pcm[p.From-d.chunk.From:p.To-d.chunk.From], p, windowSize, nil)
-	if len(speech) == 0 || p.Len() > windowSize {
-		return windows
+	p.From, p.To = max(p.Start, d.chunk.From), min(p.End, d.chunk.To)
+	if _, speech := audio.Windows(d.of(p), p, windowSize, nil); len(speech) == 0 {
+		return nil
 	}
-	return []audio.Window{{Start: p.Start, End: p.End, Parts: []audio.Part{{Span: audio.Span{Start: p.From, End: p.To}}}}}
+	p.From, p.To = max(p.From-gapMargin, d.chunk.From), min(p.To+gapMargin, d.chunk.To)
+	if p.Len() <= windowSize {
+		return []audio.Window{{Start: p.Start, End: p.End, Parts: []audio.Part{{Span: audio.Span{Start: p.From, End: p.To}}}}}
+	}
+	windows, _ := audio.Windows(d.of(p), p, windowSize, nil)
+	return windows
 }
+
+// of returns the sound of a piece of the chunk.
+func (d *decoder) of(p audio.Piece) []int16 { return d.pcm[p.From-d.chunk.From : p.To-d.chunk.From] }

@@ -103,6 +103,27 @@ func TestPipeline_gapThatIsNoise(t *testing.T) {
 	}
 }
 
+// A hum between words is louder than silence, but nothing in it stands out: to look again
+// would cost a window.
+func TestPipeline_gapThatIsBackground(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, quick)
+	s := say(34, 60, 10*time.Millisecond).denser()
+	hum := s.pcm[audio.FromDuration(s.words[20].Start):audio.FromDuration(s.words[32].End)]
+	for i := range hum {
+		hum[i] = int16(faintest / 5 * (1 - 2*(i/40%2)))
+	}
+	s.silence(10 * time.Second)
+	w.onFound = passes("w-160") // which is how loud it is
+	tr := w.upload(t, s)
+	w.drain(t, 1)
+	s.words = slices.Delete(s.words, 20, 33)
+	w.checkText(t, tr, s)
+	if got := w.Transcription(tr.ID); len(got.Coverage.Gaps) != 1 || len(w.windows) != 1 {
+		t.Errorf("got %+v after %d windows, want one gap after one", got.Coverage, len(w.windows))
+	}
+}
+
 // An engine that hears speech by itself decides what is decoded, wherever in the
 // recording the chunk lies.
 func TestPipeline_engineHearsSpeech(t *testing.T) {

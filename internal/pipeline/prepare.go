@@ -119,7 +119,7 @@ func (p *Pipeline) cutOptions(total audio.Samples) audio.CutOptions {
 		target = min(max(total/4, shortestChunk), p.o.Chunk)
 	}
 	target -= target % audio.FrameSize
-	return audio.CutOptions{Min: target / 2, Max: target, Overlap: chunkOverlap}
+	return audio.CutOptions{Min: target / 2, Max: target, Overlap: chunkOverlap, Window: windowSize}
 }
 
 // chunker turns the sound of one recording into chunks.

@@ -15,7 +15,7 @@ import (
 // that a later run must not mix with the earlier.
 const (
 	cutVersion    = "1"
-	decodeVersion = "1"
+	decodeVersion = "2"
 )
 
 // Recipe says how chunks are made. What an earlier run has made by the same one is

@@ -42,6 +42,41 @@ func TestLooping(t *testing.T) {
 	}
 }
 
+func TestGoesRound(t *testing.T) {
+	t.Parallel()
+	rounds := func(size, n int) (tokens []int32) {
+		for range n {
+			for i := range size {
+				tokens = append(tokens, int32(i))
+			}
+		}
+		return tokens
+	}
+	for name, tt := range map[string]struct {
+		tokens []int32 // from the last one back
+		want   bool
+	}{
+		"nothing":                  {nil, false},
+		"different ones":           {rounds(100, 1), false},
+		"one, as people do":        {rounds(1, 16), false},
+		"one":                      {rounds(1, 17), true},
+		"three":                    {append(rounds(3, 7), 50, 51), true},
+		"five, five times":         {rounds(5, 5), false},
+		"five":                     {rounds(5, 6), true},
+		"as many as there may be":  {rounds(longestRound, leastRounds), true},
+		"more":                     {rounds(longestRound+1, leastRounds), false},
+		"a loop that was left":     {append([]int32{50}, rounds(3, 20)...), false},
+		"in the middle of a round": {rounds(5, 8)[3:], true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := goesRound(tt.tokens); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 func TestTranscribe(t *testing.T) {
 	t.Parallel()
 	sure, unsure := -0.1, -1.5
@@ -56,30 +91,41 @@ func TestTranscribe(t *testing.T) {
 	for name, tt := range map[string]struct {
 		passes  [][]passage // nil: an error
 		want    []string    // suspect ones begin with ?
-		decodes int
+		decodes []float32   // the temperatures; below 0: from the second on, cold
 	}{
-		"no doubt, no second pass":    {[][]passage{say(sure, "a", "b")}, []string{"a", "b"}, 1},
-		"silence":                     {[][]passage{say(sure, " ")}, nil, 1},
-		"the second is better":        {[][]passage{say(unsure, "a"), say(sure, "b")}, []string{"b"}, 2},
-		"neither is good":             {[][]passage{say(unsure, "a"), say(unsure, "b")}, []string{"?a"}, 2},
-		"the second says nothing":     {[][]passage{say(unsure, "a"), {}}, []string{"?a"}, 2},
-		"the second is better partly": {[][]passage{say(unsure, "a", "b"), append(say(sure, "a"), say(unsure, "c")...)}, []string{"a", "?c"}, 2},
-		"the first fails":             {[][]passage{nil}, nil, 1},
-		"the second fails":            {[][]passage{say(unsure, "a"), nil}, nil, 2},
+		"no doubt, no second pass":    {[][]passage{say(sure, "a", "b")}, []string{"a", "b"}, []float32{0}},
+		"silence":                     {[][]passage{say(sure, " ")}, nil, []float32{0}},
+		"the second is better":        {[][]passage{say(unsure, "a"), say(sure, "b")}, []string{"b"}, []float32{0, secondTemperature}},
+		"neither is good":             {[][]passage{say(unsure, "a"), say(unsure, "b")}, []string{"?a"}, []float32{0, secondTemperature}},
+		"the second says nothing":     {[][]passage{say(unsure, "a"), {}}, []string{"?a"}, []float32{0, secondTemperature}},
+		"the second is better partly": {[][]passage{say(unsure, "a", "b"), append(say(sure, "a"), say(unsure, "c")...)}, []string{"a", "?c"}, []float32{0, secondTemperature}},
+		"only the end is doubtful":    {[][]passage{append(say(sure, "a"), say(unsure, "-", "c")[1:]...), say(sure, "d", "e")}, []string{"a", "d", "e"}, []float32{0, -1}},
+		"the end says nothing":        {[][]passage{append(say(sure, "a"), say(unsure, "-", "c")[1:]...), {}}, []string{"a", "?c"}, []float32{0, -1}},
+		"the first fails":             {[][]passage{nil}, nil, []float32{0}},
+		"the second fails":            {[][]passage{say(unsure, "a"), nil}, nil, []float32{0, secondTemperature}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var temperatures []float32
-			found, err := transcribe(func(temperature float32) ([]passage, error) {
-				pass := tt.passes[len(temperatures)]
-				temperatures = append(temperatures, temperature)
+			var asked []float32
+			found, err := transcribe(func(from time.Duration, temperature float32) ([]passage, error) {
+				pass := tt.passes[len(asked)]
+				if from > 0 {
+					if from != time.Second || temperature != 0 {
+						t.Errorf("asked from %v on, at %v", from, temperature)
+					}
+					temperature = -1
+				}
+				asked = append(asked, temperature)
 				if pass == nil {
 					return nil, broken
 				}
 				return pass, nil
 			}, 10*time.Second)
 			var got []string
-			for _, s := range found.segments {
+			for i, s := range found.segments {
+				if s.Start != time.Duration(i)*time.Second || s.Words[0].Start != s.Start {
+					t.Errorf("%q begins at %v, its word at %v", s.Text, s.Start, s.Words[0].Start)
+				}
 				if s.Suspect {
 					s.Text = "?" + s.Text
 				}
@@ -88,10 +134,10 @@ func TestTranscribe(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if diff := cmp.Diff([]float32{0, secondTemperature}[:tt.decodes], temperatures); diff != "" {
+			if diff := cmp.Diff(tt.decodes, asked); diff != "" {
 				t.Error(diff)
 			}
-			if failed := tt.passes[len(temperatures)-1] == nil; failed != errors.Is(err, broken) {
+			if failed := tt.passes[len(asked)-1] == nil; failed != errors.Is(err, broken) {
 				t.Errorf("got error %v", err)
 			}
 		})

@@ -167,15 +167,20 @@ static bool may_encode(struct whisper_context * ctx, struct whisper_state * stat
     return !stopped(slot) && !finished(slot);
 }
 
-// no_short_stretch keeps a stretch from ending before its eighth position of 20 ms. To
-// warp fewer ends the process.
-static void no_short_stretch(struct whisper_context * ctx, struct whisper_state * state, const whisper_token_data * tokens, int n,
-                             float * logits, void * unused) {
+// choose has the last word on what the next token may be. A text that loops ends: the model
+// would go on to the end of its context. Where time is warped none may end before its eighth
+// position of 20 ms, since to warp fewer ends the process.
+static void choose(struct whisper_context * ctx, struct whisper_state * state, const whisper_token_data * tokens, int n,
+                   float * logits, void * warps) {
     (void) state;
-    (void) tokens;
-    (void) n;
-    (void) unused;
-    for (int i = 1; i < 8; i++) {
+    if (ts_loops((whisper_token_data *) tokens, n, whisper_token_eot(ctx))) {
+        for (int i = 0; i < whisper_n_vocab(ctx); i++) {
+            if (i != whisper_token_eot(ctx)) {
+                logits[i] = -INFINITY;
+            }
+        }
+    }
+    for (int i = 1; warps && i < 8; i++) {
         logits[whisper_token_beg(ctx) + i] = -INFINITY;
     }
 }
@@ -193,14 +198,14 @@ int ts_decode(struct whisper_context * ctx, ts_slot * slot, const struct whisper
     p.encoder_begin_callback_user_data = slot;
     p.abort_callback = stopped;
     p.abort_callback_user_data = slot;
+    p.logits_filter_callback = choose;
+    p.logits_filter_callback_user_data = warps ? slot : NULL;
     slot->seen = 0;
     slot->enough = 101;
     if (warps) {
         // Nor may one begin so late. The library tells how far it is in whole per cent,
         // rounded down: of 30 s, 0.3 s.
         slot->enough = (int) ((100 * (int64_t) (n - TS_WARP_SILENCE) + n - 1) / n);
-        p.logits_filter_callback = no_short_stretch;
-        p.logits_filter_callback_user_data = NULL;
     }
     decoding = slot;
     int code = whisper_full_with_state(ctx, slot->state, p, samples, n);

@@ -246,14 +246,13 @@ func (n *native) detect(ctx context.Context, m transcription.Model, pcm []int16)
 }
 
 func (n *native) decode(ctx context.Context, m transcription.Model, o pipeline.DecodeOptions, pcm []int16) (found []transcription.Segment, err error) {
-	samples := floats(pcm)
 	err = n.with(ctx, m, func(w *weights, s *slot) error {
-		r, err := transcribe(func(temperature float32) ([]passage, error) {
+		r, err := transcribe(func(from time.Duration, temperature float32) ([]passage, error) {
 			p, err := n.params(w, m, o, temperature)
 			if err != nil {
 				return nil, err
 			}
-			return w.decode(s, p, o.Prompt, samples)
+			return w.decode(s, p, o.Prompt, floats(pcm[audio.FromDuration(from):]))
 		}, audio.Samples(len(pcm)).Duration())
 		found = settle(r.segments, r.timed, pcm)
 		return err
@@ -291,10 +290,8 @@ func (n *native) params(w *weights, m transcription.Model, o pipeline.DecodeOpti
 	p.SetPrintTimestamps(false)
 	p.SetNoContext(true)
 	p.SetMaxContext(0)
-	if temperature > 0 {
-		p.SetTemperature(temperature)
-		p.SetTemperatureFallback(0)
-	}
+	p.SetTemperature(temperature)
+	p.SetTemperatureFallback(0) // what is doubtful is decoded again by transcribe
 	p.SetTranslate(o.Translate)
 	language := -1
 	switch {

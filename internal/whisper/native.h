@@ -59,6 +59,9 @@ struct whisper_state * ts_slot_state(ts_slot * slot);
 int ts_decode(struct whisper_context * ctx, ts_slot * slot, const struct whisper_full_params * params,
               const char * prompt, const float * samples, int n, bool warps);
 
+// ts_loops, in Go, tells whether the text among tokens, which are ids below eot, loops.
+extern bool ts_loops(whisper_token_data * tokens, int n, whisper_token eot);
+
 // ts_token is a token of a result; its text lives as long as the context.
 typedef struct {
     whisper_token id;
