@@ -17,14 +17,16 @@ is() {
 }
 
 # launch NAME COMMAND... starts a process that outlives this script and its
-# terminal, and holds none of its locks.
+# terminal, and holds none of its locks. It is waited for until it has become the
+# command: before, it has our command line, and would be taken for a stranger.
 launch() {
 	local name=$1 log="$run/log/$1.log"
 	shift
 	[[ ! -f $log || $(stat -c %s "$log") -lt 10000000 ]] || mv -f "$log" "$log.1"
 	setsid "$@" >>"$log" 2>&1 </dev/null 9>&- &
 	echo $! >"$run/$name.pid"
-	disown
+	while kill -0 $! 2>/dev/null && ! is "$name" $!; do sleep 0.01; done
+	disown 2>/dev/null || true # it may have ended already
 }
 
 # await NAME SECONDS waits until the process answers; when it dies or stays

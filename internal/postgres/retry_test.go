@@ -294,6 +294,7 @@ func TestDB_Retry_property(t *testing.T) {
 		}
 		runs += readSQL[int](t, db, "SELECT run FROM transcriptions WHERE id = ?", tr.ID)
 	}
+	t.Logf("%d runs of %d transcriptions", runs, len(all))
 	if runs < 3*len(all) {
 		t.Errorf("%d runs of %d transcriptions prove little", runs, len(all))
 	}
