@@ -25,7 +25,10 @@ type person struct {
 	client *http.Client
 	id     string
 	email  string
-	token  string
+
+	password string
+	token    string
+	signedIn time.Time
 }
 
 // secret is every person's password.
@@ -40,16 +43,25 @@ func (s *stack) visitor(t *testing.T) *person {
 func (s *stack) person(t *testing.T) *person {
 	t.Helper()
 	p := s.visitor(t)
-	p.email = strings.ToLower(rand.Text()) + "@example.com"
-	p.signIn("/auth/register", http.StatusCreated, p.email, secret)
+	p.signIn("/auth/register", http.StatusCreated, strings.ToLower(rand.Text())+"@example.com", secret)
 	return p
 }
 
 func (p *person) signIn(path string, status int, email, password string) {
 	p.t.Helper()
 	var grant struct{ UserID, Token string }
+	p.token = ""
 	p.post(path, map[string]string{"email": email, "password": password}).want(p.t, status, &grant)
-	p.id, p.token = grant.UserID, grant.Token
+	p.id, p.email, p.password, p.token, p.signedIn = grant.UserID, email, password, grant.Token, time.Now()
+}
+
+// stay signs in again in time: a token lasts ten minutes, and a slow machine may take
+// longer for a test.
+func (p *person) stay() {
+	p.t.Helper()
+	if p.token != "" && time.Since(p.signedIn) > 5*time.Minute {
+		p.signIn("/auth/login", http.StatusOK, p.email, p.password)
+	}
 }
 
 // as returns the same person in another test.
@@ -79,6 +91,7 @@ type problem struct {
 // do sends a request. Header lists names and values in turn.
 func (p *person) do(method, path string, body io.Reader, header ...string) answer {
 	p.t.Helper()
+	p.stay()
 	r, err := http.NewRequestWithContext(p.t.Context(), method, p.s.url+path, body)
 	if err != nil {
 		p.t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 // patience is how long a test waits for what has to happen: much longer than it
 // takes, because machines that run tests are busy.
-const patience = 10 * time.Minute
+const patience = 20 * time.Minute
 
 // shared is the stack of all tests that do no harm to it.
 var shared *stack

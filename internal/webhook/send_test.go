@@ -49,20 +49,31 @@ func message(url string) Message {
 // attempt sends an event to a URL and returns what becomes of it.
 func attempt(t *testing.T, r Rules, url string) Outcome {
 	t.Helper()
-	return attemptFor(t, attemptTime, r, url)
+	return attemptFor(t, time.Minute, r, url)
 }
 
 // attemptFor gives up after that time. It is short only where nothing could come in
-// time: a busy machine may take seconds for an answer.
+// time: a busy machine may take seconds for each step of what is healthy.
 func attemptFor(t *testing.T, limit time.Duration, r Rules, url string) Outcome {
 	t.Helper()
 	o := &outbox{message: message(url)}
 	s := NewSender(o, r)
-	s.client.Timeout = limit
+	s.client = clientFor(limit, &net.Dialer{}, r)
 	if err := s.Deliver(t.Context(), o.message.ID, uuid.New(), 1); err != nil {
 		t.Fatal(err)
 	}
 	return o.settled[0]
+}
+
+// clientFor has that time for each step and for all of them.
+func clientFor(limit time.Duration, d *net.Dialer, r Rules) *http.Client {
+	d.Timeout = limit
+	c := newClient(d, r)
+	c.Timeout = limit
+	if steps, ok := c.Transport.(*http.Transport); ok {
+		steps.TLSHandshakeTimeout, steps.ResponseHeaderTimeout = limit, limit
+	}
+	return c
 }
 
 func wantFailure(t *testing.T, o Outcome, state State, code string) {
@@ -250,6 +261,7 @@ func TestSender_endlessAnswers(t *testing.T) {
 		t.Errorf("%d bytes were taken", sent.Load())
 	}
 	head := wire(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1<<10))
 		_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 		for err == nil {
 			_, err = io.WriteString(c, "X-Y: "+strings.Repeat("x", 1000)+"\r\n")
@@ -361,7 +373,7 @@ func (n *names) serve(conn net.PacketConn) {
 func post(t *testing.T, names *net.Resolver, r Rules, url string) error {
 	t.Helper()
 	s := NewSender(nil, r)
-	s.client = newClient(&net.Dialer{Timeout: connectTime, Resolver: names}, r)
+	s.client = clientFor(time.Minute, &net.Dialer{Resolver: names}, r)
 	_, err := s.post(t.Context(), message(url))
 	return err
 }
