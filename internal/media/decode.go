@@ -49,16 +49,33 @@ type Stream struct {
 // 2 those of a stereo track are kept apart; any other track, and with channels 1
 // every one, is mixed to one. The caller closes the Stream; canceling ctx ends it.
 // Faults are those of Probe.
+//
+// Each tool needs a while to start. So ffmpeg starts at once, as most files need it,
+// and anew for a file that turns out to need it otherwise.
 func (m *Media) Decode(ctx context.Context, path string, channels int) (*Stream, error) {
+	likely := Probe{Channels: channels}
+	s, err := m.decode(ctx, path, likely, channels)
+	if err != nil {
+		return nil, err
+	}
 	probe, err := m.Probe(ctx, path)
 	if err != nil {
+		_ = s.Close() // the probe knows better what is wrong
 		return nil, err
 	}
 	if channels != stereo || probe.Channels != stereo {
 		channels = mono
 	}
+	if channels == s.channels && late(probe) == late(likely) {
+		s.claim, s.promised = probe.Duration, probe.Promised
+		return s, nil
+	}
+	_ = s.Close() // it was not asked the right thing
 	return m.decode(ctx, path, probe, channels)
 }
+
+// late reports whether the sound starts behind the picture.
+func late(p Probe) bool { return p.AudioStart-p.Start > inStep }
 
 // The channels that are given out.
 const (
@@ -69,8 +86,8 @@ const (
 // layouts are ffmpeg's names for them.
 var layouts = map[int]string{mono: "mono", stereo: "stereo"}
 
-// decode is Decode for a file that has been probed and is known to have so many
-// channels, or is to be mixed to one.
+// decode is Decode for a file of which probe is known, or likely, and that has so many
+// channels or is to be mixed to one.
 func (m *Media) decode(ctx context.Context, path string, probe Probe, channels int) (*Stream, error) {
 	path, size, err := locate(path)
 	if err != nil {
@@ -94,7 +111,7 @@ func (m *Media) decodeArgs(path string, probe Probe, channels int) []string {
 	args = append(args, "-threads", "1", "-i", "file:"+path, "-map", "0:a:0", "-vn", "-sn", "-dn", "-af", fmt.Sprintf(onPlayerTime, layouts[channels]))
 	args = append(args, end...)
 	args = append(args, "-ac", strconv.Itoa(channels), "-ar", strconv.Itoa(audio.SampleRate), "-threads", "1", "-f", "s16le", "pipe:1")
-	if probe.AudioStart-probe.Start <= inStep {
+	if !late(probe) {
 		return args
 	}
 	// In some containers (MPEG-TS) ffmpeg takes the first track it uses for the
