@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/rs/zerolog"
 
@@ -57,8 +58,13 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	return work(ctx, c)
 }
 
+// headroom is how much garbage may gather, in percent of what is in use. The sound of
+// chunks comes and goes by 10 MB, and the time is the engine's anyway.
+const headroom = 40
+
 // work opens everything, bottom-up, and does steps until ctx ends.
 func work(ctx context.Context, c config.Worker) (err error) {
+	debug.SetGCPercent(headroom)
 	registry := daemon.NewRegistry()
 	restarts, err := daemon.Counter(registry, "turboscribe_engine_restarts_total",
 		"How often the engine process was started again: after a crash, after it was killed to end what was canceled, "+

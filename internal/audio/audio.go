@@ -6,6 +6,7 @@ package audio
 
 import (
 	"encoding/binary"
+	"io"
 	"time"
 )
 
@@ -14,6 +15,9 @@ const SampleRate = 16000
 
 // BytesPerSample is the size of one sample of signed 16-bit sound.
 const BytesPerSample = 2
+
+// readBlock is how much Read holds besides the samples, in bytes.
+const readBlock = 1 << 16
 
 // Samples is a position on a recording's time line, or a length of it.
 type Samples int64
@@ -45,6 +49,20 @@ func Decode(b []byte) []int16 {
 		pcm[i] = int16(binary.LittleEndian.Uint16(b[i*BytesPerSample:])) //nolint:gosec // the same 16 bits, read as signed
 	}
 	return pcm
+}
+
+// Read fills pcm with signed 16-bit little-endian sound from r. It returns io.EOF or
+// io.ErrUnexpectedEOF when there is less.
+func Read(r io.Reader, pcm []int16) error {
+	block := make([]byte, readBlock)
+	for len(pcm) > 0 {
+		b := block[:min(len(block), len(pcm)*BytesPerSample)]
+		if _, err := io.ReadFull(r, b); err != nil {
+			return err
+		}
+		pcm = pcm[copy(pcm, Decode(b)):]
+	}
+	return nil
 }
 
 // Encode is the inverse of Decode.

@@ -1,12 +1,17 @@
 package audio
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // sound builds a recording: a buzz for speech, faint noise for pauses.
@@ -87,6 +92,26 @@ func TestEncode_isUndoneByDecode(t *testing.T) {
 	}
 	if got := Decode([]byte{0x34, 0x12, 0xff}); len(got) != 1 || got[0] != 0x1234 {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, readBlock / BytesPerSample, readBlock/BytesPerSample + 1, 100_000} {
+		want := newSound(12).pcm
+		for i := range n {
+			want = append(want, int16(i*7))
+		}
+		got := make([]int16, n)
+		if err := Read(iotest.HalfReader(bytes.NewReader(Encode(want))), got); err != nil {
+			t.Errorf("%d samples: %v", n, err)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%d samples: %s", n, diff)
+		}
+		if err := Read(bytes.NewReader(Encode(want)[:2*n]), make([]int16, n+1)); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%d samples and one more: %v", n, err)
+		}
 	}
 }
 

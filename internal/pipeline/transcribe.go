@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/turboscribe/turboscribe/internal/audio"
@@ -54,9 +53,9 @@ func (p *Pipeline) sound(ctx context.Context, c Chunk) (pcm []int16, err error) 
 	if want := int64(c.Len()) * audio.BytesPerSample; size != want {
 		return nil, fmt.Errorf("chunk %d has %d bytes instead of %d", c.Index, size, want)
 	}
-	b := make([]byte, size)
-	if _, err := io.ReadFull(body, b); err != nil {
+	pcm = make([]int16, c.Len())
+	if err := audio.Read(body, pcm); err != nil {
 		return nil, fmt.Errorf("read chunk %d: %w", c.Index, err)
 	}
-	return audio.Decode(b), nil
+	return pcm, nil
 }
