@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 
 	"github.com/turboscribe/turboscribe/internal/postgres"
@@ -132,14 +133,25 @@ func exists(t testing.TB, server, name string) (ok bool) {
 	return ok
 }
 
-// admin runs a statement on the server, also while the test is being cleaned up.
+// admin runs a statement on the server, also while the test is being cleaned up. The
+// server gives those who still use a database five seconds to leave, which is too
+// short for a busy machine: then it is tried again.
 func admin(t testing.TB, server, statement string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
 	defer cancel()
-	if err := exec(ctx, server, statement); err != nil {
+	err := exec(ctx, server, statement)
+	for inUse(err) && ctx.Err() == nil {
+		err = exec(ctx, server, statement)
+	}
+	if err != nil {
 		t.Error(err)
 	}
+}
+
+func inUse(err error) bool {
+	refusal, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refusal.Code == "55006" // object_in_use
 }
 
 func exec(ctx context.Context, dsn, statement string) error {
