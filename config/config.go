@@ -88,6 +88,7 @@ type API struct {
 	AdminEmail      string        `env:"TS_ADMIN_EMAIL"`
 	AdminPassword   string        `env:"TS_ADMIN_PASSWORD" secret:"true"`
 	MaxUploads      int           `env:"TS_MAX_UPLOADS, default=64"`
+	MaxFollowers    int           `env:"TS_MAX_FOLLOWERS, default=10000"`
 	QueuesWritable  bool          `env:"TS_QUEUES_WRITABLE, default=false"`
 	Grace           time.Duration `env:"TS_SHUTDOWN_GRACE, default=30s"`
 }
@@ -139,7 +140,7 @@ func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	var c API
 	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
 		checkURL("TS_PUBLIC_URL", c.PublicURL),
-		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), enoughGrace(c.Grace))
+		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
 	}

@@ -15,6 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 	"github.com/rs/zerolog"
 
+	"github.com/turboscribe/turboscribe/cmd/internal/backend"
 	"github.com/turboscribe/turboscribe/internal/api"
 	"github.com/turboscribe/turboscribe/internal/audio"
 	"github.com/turboscribe/turboscribe/internal/auth"
@@ -43,14 +44,16 @@ type polled struct {
 
 func newPolled(t testing.TB) *polled {
 	t.Helper()
-	url := pgtest.URL(t)
-	p := &polled{db: pgtest.Open(t, url)}
+	url, redis := pgtest.URL(t), kvtest.URL(t)
+	hints, err := kv.Open(t.Context(), redis, kv.Options{})
+	ok(t, err)
+	t.Cleanup(func() { ok(t, hints.Close()) })
+	p := &polled{db: pgtest.Open(t, url, func(o *postgres.Options) { o.Tell = func(id uuid.UUID) { hints.Tell(id.String()) } })}
 	accounts, err := auth.NewService(t.Context(), p.db, auth.Options{Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, Issuer: "http://localhost"})
 	ok(t, err)
 	grant, err := accounts.Register(t.Context(), strings.ToLower(rand.Text())+"@example.com", "four words in a row")
 	ok(t, err)
 	p.owner, p.token = grant.UserID, grant.Access
-	redis := kvtest.URL(t)
 	p.handler, p.replica = p.serve(t, p.db, accounts, redis), p.serve(t, pgtest.Open(t, url), accounts, redis)
 	p.lastHour(t, url)
 	return p
@@ -61,8 +64,12 @@ func (p *polled) serve(t testing.TB, db *postgres.DB, accounts *auth.Service, re
 	cache, err := kv.Open(t.Context(), redis, kv.Options{})
 	ok(t, err)
 	t.Cleanup(func() { ok(t, cache.Close()) })
+	feed := transcription.NewFeed(db, transcription.FeedOptions{})
+	for _, run := range []func(context.Context) error{feed.Run, backend.Hints(cache.Changes, feed.Hint)} {
+		background(t, run)
+	}
 	server, err := api.New(api.Options{
-		PublicURL: "http://localhost", Auth: accounts, Logger: zerolog.Nop(), Cache: cache,
+		PublicURL: "http://localhost", Auth: accounts, Logger: zerolog.Nop(), Cache: cache, Feed: feed,
 		Transcriptions: transcription.NewService(db, nil, nil, nil, transcription.Limits{}), Webhooks: webhook.NewService(nil, nil, webhook.Rules{}),
 	})
 	ok(t, err)

@@ -50,15 +50,17 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	if err != nil {
 		return err
 	}
+	feed := transcription.NewFeed(b.DB, transcription.FeedOptions{Followers: c.MaxFollowers})
 	server, err := api.New(api.Options{
 		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
 		Logger: *zerolog.Ctx(ctx), AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
-		Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
+		Feed: feed, Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
 	})
 	if err != nil {
 		return err
 	}
-	return listen(ctx, c, server.Handler(), health)
+	return listen(ctx, c, server.Handler(), health,
+		daemon.Unit{Name: "hints", Run: backend.Hints(b.Redis.Changes, feed.Hint)}, daemon.Unit{Name: "feed", Run: feed.Run})
 }
 
 func newWebhooks(c config.API, b *backend.Backend) (*webhook.Service, error) {
@@ -70,8 +72,9 @@ func newWebhooks(c config.API, b *backend.Backend) (*webhook.Service, error) {
 	return webhook.NewService(hooks, pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), rules), err
 }
 
-// listen serves until ctx ends.
-func listen(ctx context.Context, c config.API, h http.Handler, health *daemon.Health) error {
+// listen serves until ctx ends. The others are stopped before requests are waited for:
+// those that follow something would not end by themselves.
+func listen(ctx context.Context, c config.API, h http.Handler, health *daemon.Health, others ...daemon.Unit) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on TS_API_ADDR: %w", err)
@@ -81,7 +84,8 @@ func listen(ctx context.Context, c config.API, h http.Handler, health *daemon.He
 	if c.HealthAddr != "" {
 		units = append(units, daemon.Serve(c.HealthAddr, health.Handler()))
 	}
-	return daemon.Run(ctx, c.Grace, append(units, httpUnit(ctx, listener, h), health.Drain(0))...)
+	units = append(append(units, httpUnit(ctx, listener, h)), others...)
+	return daemon.Run(ctx, c.Grace, append(units, health.Drain(0))...)
 }
 
 func prefixes(texts []string) ([]netip.Prefix, error) {

@@ -112,6 +112,6 @@ func work(ctx context.Context, c config.Worker) (err error) {
 		Str("isolation", m.Isolation()).Msg("working")
 	return daemon.Run(ctx, c.Grace, daemon.Serve(c.HealthAddr, health.Handler()),
 		daemon.Unit{Name: "presence", Run: presence{b.DB, engine, c.Name, c.BacklogBytes}.run},
-		daemon.Unit{Name: "hints", Run: hints{b.Redis, steps.Hint}.run},
+		daemon.Unit{Name: "hints", Run: backend.Hints(b.Redis.Hints, steps.Hint)},
 		daemon.Unit{Name: "tasks", Run: tasks.Run}, health.Drain(0))
 }

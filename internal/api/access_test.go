@@ -31,6 +31,7 @@ func TestAccess(t *testing.T) {
 		{"GET /api/v1/transcriptions", "/api/v1/transcriptions", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
 		{"GET /api/v1/transcriptions/:id", "/api/v1/transcriptions/{id}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"GET /api/v1/transcriptions/:id/history", "/api/v1/transcriptions/{id}/history", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
+		{"GET /api/v1/transcriptions/:id/events", "/api/v1/transcriptions/{id}/events", "", 401, 204, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"POST /api/v1/transcriptions/:id/cancel", "/api/v1/transcriptions/{id}/cancel", "", 401, 409, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"POST /api/v1/transcriptions/:id/retry", "/api/v1/transcriptions/{id}/retry", "", 401, 202, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
 		{"GET /api/v1/export/:id", "/api/v1/export/{id}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},

@@ -96,7 +96,7 @@ func crossOrigin(allowed []string) echo.MiddlewareFunc {
 		AllowOrigins:     allowed,
 		AllowCredentials: true,
 		AllowMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
-		AllowHeaders:     []string{"Authorization", "Content-Type", "If-None-Match", "X-Request-Id"},
+		AllowHeaders:     []string{"Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "X-Request-Id"},
 		ExposeHeaders:    []string{"Content-Disposition", "ETag", "Location", "Retry-After", "X-Request-Id"},
 		MaxAge:           600,
 	})
@@ -200,6 +200,9 @@ func small(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// headOnlyKey is set where an answer is to have no body, for those that would never end.
+const headOnlyKey = "head only"
+
 // asGet answers HEAD as if it were GET: the server leaves the body out. What is
 // below, such as the dashboard of the queues, need not know HEAD.
 func asGet(h echo.HandlerFunc) echo.HandlerFunc {
@@ -207,6 +210,7 @@ func asGet(h echo.HandlerFunc) echo.HandlerFunc {
 		get := *c.Request() // a copy: the server must go on to see HEAD
 		get.Method = http.MethodGet
 		c.SetRequest(&get)
+		c.Set(headOnlyKey, true)
 		return h(c)
 	}
 }

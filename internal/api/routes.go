@@ -29,6 +29,9 @@ func (s *Server) route(e *echo.Echo) {
 	e.GET(root+"/transcriptions", s.listTranscriptions, small, read)
 	e.GET(root+"/transcriptions/:id", s.showTranscription, small, read)
 	e.GET(root+"/transcriptions/:id/history", s.showHistory, small, read)
+	if s.feed != nil {
+		e.GET(root+"/transcriptions/:id/events", s.followTranscription, small, read)
+	}
 	e.POST(root+"/transcriptions/:id/cancel", s.cancelTranscription, small, write)
 	e.POST(root+"/transcriptions/:id/retry", s.retryTranscription, small, write)
 	e.DELETE(root+"/transcriptions/:id", s.deleteTranscription, small, write)

@@ -33,12 +33,14 @@ type Options struct {
 	AllowedOrigins []string       // of pages elsewhere that may call the API with cookies
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 
-	Queues http.Handler // the dashboard of the queues below /admin/queues; nil: none
-	Cache  Cache        // of rendered texts; nil: none
-	Live   http.Handler // GET /livez, for anybody; nil: none
-	Ready  http.Handler // GET /readyz, for anybody: it must not tell strangers about the inside; nil: none
+	Feed   *transcription.Feed // of the events of transcriptions; nil: none
+	Queues http.Handler        // the dashboard of the queues below /admin/queues; nil: none
+	Cache  Cache               // of rendered texts; nil: none
+	Live   http.Handler        // GET /livez, for anybody; nil: none
+	Ready  http.Handler        // GET /readyz, for anybody: it must not tell strangers about the inside; nil: none
 
 	MaxUploads  int           // on their way at once; 64
+	Heartbeat   time.Duration // between two signs of life of a stream of events; 15 seconds
 	BodyTimeout time.Duration // for a whole small body, and for a pause within an upload or an answer; 60 seconds
 }
 
@@ -48,6 +50,8 @@ type Server struct {
 	transcriptions *transcription.Service
 	webhooks       *webhook.Service
 	cache          Cache
+	feed           *transcription.Feed
+	heartbeat      time.Duration
 	logger         zerolog.Logger
 	queues         http.Handler
 	queuesCSP      string
@@ -70,7 +74,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	s := &Server{
-		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
+		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, feed: o.Feed, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
 		origins: http.NewCrossOriginProtection(), https: public.Scheme == "https", bodyTimeout: o.BodyTimeout,
 	}
 	if s.cache = o.Cache; s.cache == nil {
@@ -79,6 +83,7 @@ func New(o Options) (*Server, error) {
 	if s.bodyTimeout == 0 {
 		s.bodyTimeout = time.Minute
 	}
+	s.heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
 	s.uploads = make(chan struct{}, cmp.Or(o.MaxUploads, defaultUploads))
 	if s.cookies, err = newCookies(public, o.InsecureCookies); err != nil {
 		return nil, err

@@ -41,6 +41,8 @@ type world struct {
 	store    *store
 	hooks    *webhooktest.Store
 	cache    *apitest.Cache
+	feed     *transcription.Feed
+	off      context.CancelFunc // of the feed
 	objects  *fakeObjects
 	queue    *fakeQueue
 	log      *buffer
@@ -85,6 +87,12 @@ func (c *clock) Now() time.Time {
 	return c.now
 }
 
+func (c *clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
 func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,6 +108,8 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 		tokens:  map[string]string{"nobody": ""}, ids: map[string]uuid.UUID{},
 	}
 	w.store.Install(transcription.DemoModel, "small")
+	w.feed = transcription.NewFeed(w.store, transcription.FeedOptions{Every: 50 * time.Millisecond, Pause: time.Millisecond})
+	w.air(t)
 	var err error
 	w.auth, err = auth.NewService(t.Context(), w.accounts, auth.Options{
 		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Now: w.clock.Now,
@@ -110,7 +120,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	}
 	o := api.Options{
 		PublicURL: "http://localhost:8080", Auth: w.auth, Logger: zerolog.New(w.log).Level(zerolog.InfoLevel), Live: said(`{"status":"ok"}`), Ready: said(`{"status":"ready","checks":{"postgres":"ok"}}`),
-		Queues: http.HandlerFunc(dashboard), Cache: w.cache, Transcriptions: w.transcriptions(maxBytes),
+		Queues: http.HandlerFunc(dashboard), Cache: w.cache, Feed: w.feed, Transcriptions: w.transcriptions(maxBytes),
 		Webhooks: w.webhooks(),
 	}
 	for _, f := range change {
@@ -123,6 +133,21 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	w.serve(t)
 	w.people(t)
 	return w
+}
+
+// air runs the feed for as long as the test does.
+func (w *world) air(t *testing.T) {
+	t.Helper()
+	ctx, off := context.WithCancel(context.Background())
+	w.off = off
+	ended := make(chan error, 1)
+	go func() { ended <- w.feed.Run(ctx) }()
+	t.Cleanup(func() {
+		off()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func (w *world) transcriptions(limit int64) *transcription.Service {

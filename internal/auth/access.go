@@ -100,12 +100,17 @@ func (s *Service) Authenticate(token string) (Actor, error) {
 	var c claims
 	_, err := s.parser.ParseWithClaims(token, &c, s.key)
 	if errors.Is(err, jwt.ErrTokenExpired) {
-		return Actor{}, fault.Wrap(err, fault.Unauthenticated, "Your sign-in has expired. Refresh it or sign in again.").WithCode("token_expired")
+		return Actor{}, Expired(err)
 	}
 	if err != nil {
 		return Actor{}, invalidToken(err)
 	}
 	return c.actor()
+}
+
+// Expired is the fault of whose token was good for as long as it could be.
+func Expired(err error) error {
+	return fault.Wrap(err, fault.Unauthenticated, "Your sign-in has expired. Refresh it or sign in again.").WithCode("token_expired")
 }
 
 func (c *claims) actor() (Actor, error) {
@@ -117,7 +122,7 @@ func (c *claims) actor() (Actor, error) {
 	if err != nil {
 		return Actor{}, invalidToken(fmt.Errorf("parse sid: %w", err))
 	}
-	return Actor{UserID: user, Email: c.Email, Role: c.Role, SessionID: session}, nil
+	return Actor{UserID: user, Email: c.Email, Role: c.Role, SessionID: session, Expires: c.ExpiresAt.Add(clockSkew).UTC()}, nil
 }
 
 // key returns the key of the secret that the token names.

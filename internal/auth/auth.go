@@ -3,6 +3,7 @@ package auth
 
 import (
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -63,6 +64,7 @@ type Actor struct {
 	Email     string
 	Role      Role
 	SessionID uuid.UUID // the sign-in, the same over all its refreshes
+	Expires   time.Time // when the actor has to prove again who that is; zero: never
 }
 
 // Can reports whether the actor has the permission.

@@ -2,11 +2,17 @@ package kv
 
 import (
 	"context"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-const cancelChannel = "ts:cancel"
+// Where hints are published: of what was canceled or deleted, for the workers, and of
+// what has changed, for those who follow it.
+const (
+	cancelChannel = "ts:cancel"
+	changeChannel = "ts:changed"
+)
 
 // Publish tells all workers that the transcription id was canceled or deleted.
 // It is a hint: who does not listen at this moment learns it from Postgres.
@@ -17,8 +23,58 @@ func (k *KV) Publish(ctx context.Context, id string) error {
 // Hints returns the ids that are published from now on. The channel is closed
 // when ctx ends or k is closed. A lost connection is taken up again; what was
 // published in between is missed.
-func (k *KV) Hints(ctx context.Context) <-chan string {
-	sub := k.client.Subscribe(ctx, cancelChannel)
+func (k *KV) Hints(ctx context.Context) <-chan string { return k.listen(ctx, cancelChannel) }
+
+// Changes is Hints for the ids that Tell is called with.
+func (k *KV) Changes(ctx context.Context) <-chan string { return k.listen(ctx, changeChannel) }
+
+// maxUntold is how many ids wait to be published while Redis does not answer. More are
+// dropped: who follows them learns it a few seconds later.
+const maxUntold = 1024
+
+// Tell publishes that the transcription id has changed, a moment later, and never waits.
+// It is a hint, and nobody is told when it is lost.
+func (k *KV) Tell(id string) {
+	select {
+	case k.untold <- id:
+	default:
+	}
+}
+
+// publishChanges publishes what Tell is called with, until k is closed, and then what is
+// left.
+func (k *KV) publishChanges(ctx context.Context) {
+	for {
+		select {
+		case id := <-k.untold:
+			k.publishChange(ctx, id)
+		case <-k.closed:
+			for len(k.untold) > 0 {
+				if !k.publishChange(ctx, <-k.untold) {
+					return
+				}
+			}
+			return
+		}
+	}
+}
+
+// publishChange publishes one id with all that wait behind it.
+func (k *KV) publishChange(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	pipe := k.client.Pipeline()
+	pipe.Publish(ctx, changeChannel, id)
+	for range len(k.untold) {
+		pipe.Publish(ctx, changeChannel, <-k.untold)
+	}
+	_, err := pipe.Exec(ctx)
+	return err == nil
+}
+
+// listen returns what is published on a channel.
+func (k *KV) listen(ctx context.Context, channel string) <-chan string {
+	sub := k.client.Subscribe(ctx, channel)
 	ids := make(chan string)
 	k.hints.Go(func() {
 		defer close(ids)

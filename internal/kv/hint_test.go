@@ -83,6 +83,69 @@ func wantHint(t *testing.T, k *KV, hints <-chan string, id string) {
 	}
 }
 
+// What Tell is called with is heard by those who listen for changes, and by nobody else.
+func TestTell(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	k, other := openKV(t, s.url()), openKV(t, s.url())
+	changes, hints := other.Changes(t.Context()), other.Hints(t.Context())
+	wantHint(t, k, hints, "both listen")
+	wantChange(t, k, changes, "a")
+	select {
+	case id := <-hints:
+		if id == "a" {
+			t.Error("a change is taken for what was canceled")
+		}
+	default:
+	}
+	s.kill(t)
+	for range 2 * maxUntold {
+		k.Tell("b") // though nobody takes it
+	}
+	s.start(t)
+	wantChange(t, k, changes, "c")
+}
+
+// Who stops still says what it has done last.
+func TestTell_close(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	listener := openKV(t, s.url())
+	changes := listener.Changes(t.Context())
+	wantChange(t, listener, changes, "it listens")
+	k := openKV(t, s.url())
+	k.Tell("last")
+	if err := k.Close(); err != nil {
+		t.Error(err)
+	}
+	for id := range changes {
+		if id == "last" {
+			return
+		}
+	}
+	t.Error("it was not heard")
+}
+
+// wantChange tells of a change until it is heard.
+func wantChange(t *testing.T, k *KV, changes <-chan string, id string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(30 * time.Second)
+	for {
+		select {
+		case got := <-changes:
+			if got == id {
+				return
+			}
+		case <-tick.C:
+			k.Tell(id)
+		case <-timeout:
+			t.Fatalf("the change of %s was not heard", id)
+		}
+	}
+}
+
 func wantClosed(t *testing.T, hints <-chan string) {
 	t.Helper()
 	timeout := time.After(time.Minute)

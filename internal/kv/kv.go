@@ -34,6 +34,7 @@ type KV struct {
 	closed chan struct{}
 	once   sync.Once
 	hints  sync.WaitGroup
+	untold chan string // ids that are to be published
 
 	cacheWait   time.Duration
 	pausedUntil atomic.Int64 // when the cache is asked again, in nanoseconds since 1970
@@ -43,7 +44,7 @@ type KV struct {
 // rediss:// for TLS. It does not contact the server: use Check at start-up.
 // Invalid: it is no such URL. What is wrong with it is not told, because the
 // library's words for that quote the URL, and with it the password.
-func Open(_ context.Context, url string, o Options) (*KV, error) {
+func Open(ctx context.Context, url string, o Options) (*KV, error) {
 	ro, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "The Redis URL is not understood. Write redis://user:password@host:6379/0, "+
@@ -59,7 +60,11 @@ func Open(_ context.Context, url string, o Options) (*KV, error) {
 	ro.ContextTimeoutEnabled = true
 	// Only one vendor's servers know these; the others log an error for each connection.
 	ro.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return &KV{client: redis.NewClient(ro), addr: ro.Addr, closed: make(chan struct{}), cacheWait: cacheWait}, nil
+	k := &KV{
+		client: redis.NewClient(ro), addr: ro.Addr, closed: make(chan struct{}), untold: make(chan string, maxUntold), cacheWait: cacheWait,
+	}
+	k.hints.Go(func() { k.publishChanges(context.WithoutCancel(ctx)) })
+	return k, nil
 }
 
 // silent keeps the library from writing to standard error, past our log: what it
@@ -69,7 +74,7 @@ type silent struct{}
 // Printf drops the message.
 func (silent) Printf(context.Context, string, ...any) {}
 
-// Close ends all subscriptions and closes the connections. It may be called
+// Close publishes what is left, ends all subscriptions and closes the connections. It may be called
 // twice.
 func (k *KV) Close() error {
 	var err error

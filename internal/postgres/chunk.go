@@ -212,6 +212,7 @@ func newResultRow(r pipeline.ChunkResult) *chunkRow {
 // afterwards it is what was cut, since nobody works on the silence between. It never goes back, and reaches 1 only with
 // the text.
 func raise(ctx context.Context, tx bun.Tx, s pipeline.Step) error {
+	changed(ctx, s.Ref.ID)
 	_, err := tx.NewRaw(`
 		UPDATE transcriptions AS t SET
 			done_samples = n.done,

@@ -25,11 +25,7 @@ func (db *DB) foresee(ctx context.Context, t *transcription.Transcription) error
 	if t.Status.Final() {
 		return nil
 	}
-	var ahead struct {
-		Steps int
-		Sound audio.Samples
-		Own   audio.Samples
-	}
+	var a ahead
 	err := db.bun.NewRaw(`
 		SELECT o.steps, o.sound, greatest(t.duration_samples - t.done_samples, 0) AS own
 		FROM transcriptions AS t
@@ -43,21 +39,37 @@ func (db *DB) foresee(ctx context.Context, t *transcription.Transcription) error
 			WHERE kind = ? AND state IN ('waiting', 'dispatched') AND (priority < t.priority OR priority = t.priority AND transcription_id < t.id) AND mine.ready AND NOT mine.running
 			LIMIT ?
 		) AS q) AS o
-		WHERE t.id = ?`, next(t.Status), maxAhead, t.ID).Scan(ctx, &ahead)
+		WHERE t.id = ?`, next(t.Status), maxAhead, t.ID).Scan(ctx, &a)
 	if err != nil {
 		return settled(meaning(err)) // deleted between the two queries
 	}
-	t.QueuePosition = ahead.Steps
-	if t.Duration == 0 || ahead.Steps == maxAhead {
+	return db.forecast(ctx, t, a)
+}
+
+// ahead is what is to be done before a transcription is completed: steps and sound of
+// others, and its own sound.
+type ahead struct {
+	Steps int
+	Sound audio.Samples
+	Own   audio.Samples
+}
+
+// forecast fills in what foresee does.
+func (db *DB) forecast(ctx context.Context, t *transcription.Transcription, a ahead) error {
+	if t.Status.Final() {
+		return nil
+	}
+	t.QueuePosition = a.Steps
+	if t.Duration == 0 || a.Steps == maxAhead {
 		return nil
 	}
 	m, err := db.pace(ctx)
 	if err != nil || m.speed == 0 {
 		return err
 	}
-	t.Estimate = after(ahead.Own+ahead.Sound, m.speed)
-	t.Soonest = min(after(ahead.Own, max(m.fast, m.speed)), t.Estimate)
-	t.Latest = max(after(ahead.Own+ahead.Sound, min(m.slow, m.speed)), t.Estimate)
+	t.Estimate = after(a.Own+a.Sound, m.speed)
+	t.Soonest = min(after(a.Own, max(m.fast, m.speed)), t.Estimate)
+	t.Latest = max(after(a.Own+a.Sound, min(m.slow, m.speed)), t.Estimate)
 	return nil
 }
 

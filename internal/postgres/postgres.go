@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
@@ -36,15 +37,17 @@ type DB struct {
 	addr  string // for messages; without secrets
 	self  transcription.Actor
 	quota transcription.Quota
+	tell  func(id uuid.UUID) // of a transcription that has changed
 
 	measuring chan struct{} // held by who reads or writes measured
 	measured  measurement
 }
 
 var (
-	_ auth.Store          = (*DB)(nil)
-	_ transcription.Store = (*DB)(nil)
-	_ pipeline.Store      = (*DB)(nil)
+	_ auth.Store              = (*DB)(nil)
+	_ transcription.Store     = (*DB)(nil)
+	_ transcription.FeedStore = (*DB)(nil)
+	_ pipeline.Store          = (*DB)(nil)
 )
 
 // Options are the settings of the pool. The zero value of a field means its
@@ -54,6 +57,7 @@ type Options struct {
 	Name           string                  // of this process, shown in pg_stat_activity
 	Kind           transcription.ActorKind // of this process, in the events that it causes; the API by default
 	Quota          transcription.Quota     // the same for all processes
+	Tell           func(id uuid.UUID)      // is called behind every change of a transcription that its followers want to know of; it must not wait
 	MaxConns       int                     // default 10, at least 3
 	ConnectTimeout time.Duration           // of one connection, default 5 s
 	IdleTimeout    time.Duration           // after which an unused connection is closed, default 5 min
@@ -79,7 +83,11 @@ func Open(o Options) (*DB, error) {
 	pool.SetConnMaxLifetime(or(o.Lifetime, time.Hour))
 	addr := fmt.Sprintf("%s:%d/%s as %s", cfg.Host, cfg.Port, cfg.Database, cfg.User)
 	self := transcription.Actor{Kind: or(o.Kind, transcription.ByAPI), Name: o.Name}
-	return &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, quota: o.Quota, measuring: make(chan struct{}, 1)}, nil
+	db := &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, quota: o.Quota, tell: o.Tell, measuring: make(chan struct{}, 1)}
+	if db.tell == nil {
+		db.tell = func(uuid.UUID) {}
+	}
+	return db, nil
 }
 
 func or[T comparable](value, otherwise T) T {
@@ -114,15 +122,34 @@ func (db *DB) Check(ctx context.Context) error {
 // resolve a deadlock or a serialization conflict.
 const maxTries = 5
 
-// inTx runs fn in a transaction. Fn may run several times.
+// inTx runs fn in a transaction. Fn may run several times. Once it is committed, what
+// fn has passed to changed is told.
 func (db *DB) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
 	var err error
 	for range maxTries {
-		if err = db.bun.RunInTx(ctx, &sql.TxOptions{}, fn); !transient(err) {
+		ids := map[uuid.UUID]bool{}
+		if err = db.bun.RunInTx(context.WithValue(ctx, changedKey{}, ids), &sql.TxOptions{}, fn); err == nil {
+			for id := range ids {
+				db.tell(id)
+			}
+			return nil
+		}
+		if !transient(err) {
 			return err
 		}
 	}
 	return err
+}
+
+// changedKey is where a transaction keeps the transcriptions that it has changed.
+type changedKey struct{}
+
+// changed has those who follow a transcription told of what this transaction does to
+// it. They are told nothing before it is committed: they would look, and find nothing.
+func changed(ctx context.Context, id uuid.UUID) {
+	if ids, ok := ctx.Value(changedKey{}).(map[uuid.UUID]bool); ok {
+		ids[id] = true
+	}
 }
 
 // inSnapshot runs fn, which only reads, in a transaction: all it reads is of one

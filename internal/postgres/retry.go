@@ -115,6 +115,7 @@ func (db *DB) Adopt(ctx context.Context, l pipeline.Lease, r pipeline.Recipe) er
 		if err := a.take(ctx, tx); err != nil {
 			return err
 		}
+		changed(ctx, a.ID)
 		return a.tell(ctx, tx, l)
 	})
 	return wrap(err, "adopt chunks for %s", l.Step.Ref)

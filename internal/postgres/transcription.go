@@ -239,6 +239,7 @@ func (db *DB) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) erro
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
 		}
+		changed(ctx, id)
 		if _, err := tx.NewDelete().Model((*fileRow)(nil)).Where("id = ?", file).Exec(ctx); err != nil {
 			return err
 		}

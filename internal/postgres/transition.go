@@ -71,6 +71,7 @@ func move(ctx context.Context, tx bun.Tx, c change, set ...func(*bun.UpdateQuery
 // shall be there if and only if a status has changed is written here and nowhere
 // else. From is empty for a transcription that was just created.
 func announce(ctx context.Context, tx bun.Tx, c change, from transcription.Status) error {
+	changed(ctx, c.ref.ID)
 	if err := record(ctx, tx, event{ref: c.ref, kind: eventType(from, c.to), by: c.by, details: c.details}); err != nil {
 		return err
 	}

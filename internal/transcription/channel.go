@@ -14,18 +14,26 @@ func Transcript(parts []Part) ([]Segment, Coverage) {
 	var all []Segment
 	var receipt Coverage
 	for _, own := range byChannel(parts) {
-		segments := Sentences(Merge(own))
+		segments := sentencesOf(own)
 		receipt.add(Cover(own, segments))
-		if n := own[0].Channel; n > 0 {
-			for i := range segments {
-				segments[i].Speaker = fmt.Sprintf("Speaker %d", n)
-			}
-		}
 		all = append(all, segments...)
 	}
-	slices.SortStableFunc(all, func(a, b Segment) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(all, byStart)
 	return all, receipt
 }
+
+// sentencesOf returns the sentences of one channel.
+func sentencesOf(own []Part) []Segment {
+	segments := Sentences(Merge(own))
+	if len(own) > 0 && own[0].Channel > 0 {
+		for i := range segments {
+			segments[i].Speaker = fmt.Sprintf("Speaker %d", own[0].Channel)
+		}
+	}
+	return segments
+}
+
+func byStart(a, b Segment) int { return cmp.Compare(a.Start, b.Start) }
 
 // byChannel groups parts by their channels, in order of these.
 func byChannel(parts []Part) (groups [][]Part) {

@@ -52,6 +52,18 @@ type Event struct {
 	Details map[string]any
 }
 
+// Status returns the status that an event has led to; empty: it is no change of status.
+func (e Event) Status() Status {
+	switch e.Type {
+	case Created, Retried:
+		return Queued
+	case Reused, StepFailed, StepRescued, Edited:
+		return ""
+	default:
+		return Status(e.Type)
+	}
+}
+
 // History returns what has happened to a transcription of the caller's, oldest first,
 // behind the event of that id. The names of workers are told only to those who may
 // watch them.

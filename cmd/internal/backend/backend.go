@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
 	"github.com/turboscribe/turboscribe/config"
@@ -41,14 +42,15 @@ func Open(ctx context.Context, kind transcription.ActorKind, name string, o Serv
 			err = errors.Join(err, b.Close())
 		}
 	}()
+	if b.Redis, err = kv.Open(ctx, o.Redis.URL, kv.Options{}); err != nil {
+		return b, err
+	}
 	b.DB, err = postgres.Open(postgres.Options{
 		URL: o.Postgres.URL, Name: name, Kind: kind, MaxConns: o.Postgres.MaxConns,
 		Quota: transcription.Quota{Queued: o.Quota.UserQueued, Running: o.Quota.UserRunning, Backlog: o.Quota.Queued},
+		Tell:  func(id uuid.UUID) { b.Redis.Tell(id.String()) },
 	})
 	if err != nil {
-		return b, err
-	}
-	if b.Redis, err = kv.Open(ctx, o.Redis.URL, kv.Options{}); err != nil {
 		return b, err
 	}
 	if b.Queue, err = task.NewClient(o.Redis.URL); err != nil {
@@ -67,11 +69,11 @@ func (b *Backend) Close() error {
 	if b.Queue != nil {
 		errs = append(errs, b.Queue.Close())
 	}
-	if b.Redis != nil {
-		errs = append(errs, b.Redis.Close())
-	}
 	if b.DB != nil {
 		errs = append(errs, b.DB.Close())
+	}
+	if b.Redis != nil {
+		errs = append(errs, b.Redis.Close())
 	}
 	return errors.Join(errs...)
 }

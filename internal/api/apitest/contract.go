@@ -100,9 +100,13 @@ func (c *Contract) Routes() []string {
 // Check returns what is wrong with an answer and, when it is no refusal, with the
 // request that led to it; of a form whose body is nil, only the fields are not
 // checked. The body of the answer is returned to be read again.
-// An address that is not described must be answered with an error of ours. HEAD is
+// Of a stream of events, each is checked when it is read, and what is wrong with one is
+// the error of reading on. An address that is not described must be answered with an error of ours. HEAD is
 // described by GET, but for the body.
 func (c *Contract) Check(r *http.Request, body []byte, res *http.Response) error {
+	if isStream(res) {
+		return c.checkStream(r, res)
+	}
 	answer, err := io.ReadAll(res.Body)
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)

@@ -31,10 +31,15 @@ func New(t testing.TB) *postgres.DB {
 	return Open(t, URL(t))
 }
 
-// Open opens the database of that URL and closes it when the test ends.
-func Open(t testing.TB, dsn string) *postgres.DB {
+// Open opens the database of that URL and closes it when the test ends. Change may
+// change how.
+func Open(t testing.TB, dsn string, change ...func(*postgres.Options)) *postgres.DB {
 	t.Helper()
-	db, err := postgres.Open(postgres.Options{URL: dsn, Name: t.Name(), MaxConns: 10, ConnectTimeout: time.Minute})
+	o := postgres.Options{URL: dsn, Name: t.Name(), MaxConns: 10, ConnectTimeout: time.Minute}
+	for _, f := range change {
+		f(&o)
+	}
+	db, err := postgres.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -378,6 +378,21 @@ func (s *Store) Change(id uuid.UUID, change func(*transcription.Transcription)) 
 	s.rows[id] = t
 }
 
+// Move changes the status of a transcription, and more of it, with the event of that, as
+// those who work on it do.
+func (s *Store) Move(id uuid.UUID, to transcription.Status, change func(*transcription.Transcription)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.rows[id]
+	if t.Status != to {
+		s.lastEvent++
+		s.tell(id, transcription.Event{ID: s.lastEvent, Run: t.Run, At: s.now(), Type: transcription.EventType(to), Details: map[string]any{}})
+	}
+	t.Status, t.UpdatedAt = to, s.now()
+	change(&t)
+	s.rows[id] = t
+}
+
 // Rows returns how many transcriptions there are.
 func (s *Store) Rows() int {
 	s.mu.Lock()

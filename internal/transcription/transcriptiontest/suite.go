@@ -18,6 +18,7 @@ import (
 // bring about.
 type World interface {
 	transcription.Store
+	transcription.FeedStore
 	// Owner returns somebody new who may have transcriptions.
 	Owner(t *testing.T) uuid.UUID
 	// End ends the run of a queued transcription as completed, with some text and
@@ -51,6 +52,9 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"models are those of the workers":    testModels,
 		"files that workers cannot use":      testRefused,
 		"queues are paused and resumed":      testQueues,
+		"how one stands":                     testStanding,
+		"how one of somebody else's stands":  testStandingOwners,
+		"a change shows in its time":         testStandingTime,
 		"nothing is done for who has gone":   testGone,
 	} {
 		t.Run(name, func(t *testing.T) {

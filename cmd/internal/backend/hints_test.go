@@ -1,4 +1,4 @@
-package main
+package backend
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func TestHints(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	told, ended := make(chan uuid.UUID), make(chan error, 1)
-	go func() { ended <- hints{here, func(id uuid.UUID) { told <- id }}.run(ctx) }()
+	go func() { ended <- Hints(here.Hints, func(id uuid.UUID) { told <- id })(ctx) }()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	want, timeout := uuid.New(), time.After(time.Minute)
