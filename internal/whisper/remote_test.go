@@ -153,7 +153,12 @@ func canceled(t *testing.T, e *Engine, p *process, prompt string) error {
 		answer <- err
 	}()
 	for waiting(p) == before {
-		runtime.Gosched()
+		select {
+		case err := <-answer:
+			return fmt.Errorf("not canceled yet: %w", err)
+		default:
+			runtime.Gosched()
+		}
 	}
 	cancel()
 	return <-answer
