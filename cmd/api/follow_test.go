@@ -44,7 +44,7 @@ type listener struct {
 // hear connects and listens until done says so, or the stream ends.
 func (l *listener) hear(t *testing.T, url string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/v1/transcriptions/"+l.id.String()+"/events", http.NoBody)
 	ok(t, err)

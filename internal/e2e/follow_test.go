@@ -28,6 +28,7 @@ type event struct {
 // returns false or the stream ends. It returns the status of the answer.
 func (p *person) listen(id, after string, heard func(event) bool) (status int) {
 	p.t.Helper()
+	p.stay()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.s.url+root+"/transcriptions/"+id+"/events", http.NoBody)

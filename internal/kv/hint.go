@@ -32,6 +32,9 @@ func (k *KV) Changes(ctx context.Context) <-chan string { return k.listen(ctx, c
 // dropped: who follows them learns it a few seconds later.
 const maxUntold = 1024
 
+// tellWait bounds how long Redis is waited for with those that wait.
+const tellWait = time.Second
+
 // Tell publishes that the transcription id has changed, a moment later, and never waits.
 // It is a hint, and nobody is told when it is lost.
 func (k *KV) Tell(id string) {
@@ -61,7 +64,7 @@ func (k *KV) publishChanges(ctx context.Context) {
 
 // publishChange publishes one id with all that wait behind it.
 func (k *KV) publishChange(ctx context.Context, id string) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, k.tellWait)
 	defer cancel()
 	pipe := k.client.Pipeline()
 	pipe.Publish(ctx, changeChannel, id)

@@ -36,6 +36,7 @@ type KV struct {
 	hints  sync.WaitGroup
 	untold chan string // ids that are to be published
 
+	tellWait    time.Duration // see the constants
 	cacheWait   time.Duration
 	pausedUntil atomic.Int64 // when the cache is asked again, in nanoseconds since 1970
 }
@@ -61,7 +62,8 @@ func Open(ctx context.Context, url string, o Options) (*KV, error) {
 	// Only one vendor's servers know these; the others log an error for each connection.
 	ro.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	k := &KV{
-		client: redis.NewClient(ro), addr: ro.Addr, closed: make(chan struct{}), untold: make(chan string, maxUntold), cacheWait: cacheWait,
+		client: redis.NewClient(ro), addr: ro.Addr, closed: make(chan struct{}), untold: make(chan string, maxUntold),
+		tellWait: tellWait, cacheWait: cacheWait,
 	}
 	k.hints.Go(func() { k.publishChanges(context.WithoutCancel(ctx)) })
 	return k, nil
