@@ -157,12 +157,12 @@ func (f *Feed) due(now time.Time) (due []*subject, more bool) {
 }
 
 func (f *Feed) read(ctx context.Context, s *subject) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	f.mu.Lock()
 	questions, after := s.questions, s.least()
 	f.mu.Unlock()
-	standing, err := f.store.Standing(ctx, s.owner, s.id, after)
+	reading, cancel := context.WithTimeout(ctx, patience)
+	standing, err := f.store.Standing(reading, s.owner, s.id, after)
+	cancel()
 	if err != nil && !fault.Is(err, fault.NotFound) && ctx.Err() == nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", s.id).Msg("followers are not told until it can be read")
 	}
