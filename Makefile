@@ -2,7 +2,7 @@
 # `make test` are enough. Results go to stdout, everything else to stderr.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status build test cover bench microbench chaos soak lint fmt check clean purge packages tools whisper recording
+.PHONY: help demo up down status build test cover bench microbench chaos followers soak lint fmt check clean purge packages tools whisper recording
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -43,6 +43,9 @@ microbench: ## run the benchmarks of single functions
 
 chaos: build ## do harm to a stack at work for an hour: make chaos [CHAOS=short] [FAULT=part of a name]
 	@CHAOS='$(CHAOS)' FAULT='$(FAULT)' scripts/test chaos
+
+followers: build ## measure an api that many follow transcriptions at: make followers [FOLLOWERS=5000]
+	@FOLLOWERS='$(FOLLOWERS)' scripts/test followers
 
 soak: packages whisper ## decode clips for hours and watch the memory: make soak [SOAK=10000]
 	@SOAK='$(SOAK)' scripts/soak
