@@ -44,7 +44,11 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	if err := b.Check(ctx); err != nil {
 		return err
 	}
-	health := daemon.NewHealth(daemon.NewRegistry(), b.Checks())
+	registry := daemon.NewRegistry()
+	if err := register(ctx, registry, b.DB); err != nil {
+		return err
+	}
+	health := daemon.NewHealth(registry, b.Checks())
 	r := pipeline.NewReconciler(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Queue, memory{b.Redis}, b.Blobs)
 	lead := leader{db: b.DB, interval: c.Interval, duty: duty(r, b)}
 	return daemon.Run(ctx, c.Grace, daemon.Serve(c.HealthAddr, health.Handler()),

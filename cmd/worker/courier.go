@@ -31,7 +31,8 @@ func deliver(ctx context.Context, c config.Worker) (err error) {
 	if err := b.Check(ctx); err != nil {
 		return err
 	}
-	sender, err := b.Sender(c.Webhooks)
+	registry := daemon.NewRegistry()
+	sender, err := b.Sender(c.Webhooks, registry)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func deliver(ctx context.Context, c config.Worker) (err error) {
 	if err != nil {
 		return err
 	}
-	health := daemon.NewHealth(daemon.NewRegistry(), b.Checks())
+	health := daemon.NewHealth(registry, b.Checks())
 	zerolog.Ctx(ctx).Info().Str("worker", c.Name).Int("deliveries", c.Deliveries).Msg("delivering")
 	return daemon.Run(ctx, c.Grace, daemon.Serve(c.HealthAddr, health.Handler()),
 		daemon.Unit{Name: "tasks", Run: tasks.Run}, health.Drain(0))

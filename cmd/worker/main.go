@@ -95,7 +95,7 @@ func work(ctx context.Context, c config.Worker) (err error) {
 	if err := b.Check(ctx); err != nil {
 		return err
 	}
-	sender, err := b.Sender(c.Webhooks)
+	sender, err := b.Sender(c.Webhooks, registry)
 	if err != nil {
 		return err
 	}

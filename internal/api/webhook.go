@@ -34,6 +34,7 @@ type webhookJSON struct {
 	Description         string         `json:"description"`
 	Active              bool           `json:"active"`
 	Disabled            *string        `json:"disabled"`
+	DisabledAt          timestamp      `json:"disabledAt"`
 	PreviousSecretUntil timestamp      `json:"previousSecretUntil"`
 	FailingSince        timestamp      `json:"failingSince"`
 	CreatedAt           timestamp      `json:"createdAt"`
@@ -52,7 +53,7 @@ type keyJSON struct {
 
 func newWebhookJSON(w *webhook.Webhook) webhookJSON {
 	return webhookJSON{
-		ID: w.ID, URL: w.URL, Events: w.Events, Description: w.Description, Active: w.Active, Disabled: orNull(w.Disabled),
+		ID: w.ID, URL: w.URL, Events: w.Events, Description: w.Description, Active: w.Active, Disabled: orNull(w.Disabled), DisabledAt: timestamp(w.DisabledAt),
 		PreviousSecretUntil: timestamp(w.PreviousUntil), FailingSince: timestamp(w.FailingSince),
 		CreatedAt: timestamp(w.CreatedAt), UpdatedAt: timestamp(w.UpdatedAt),
 	}

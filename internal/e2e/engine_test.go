@@ -104,9 +104,15 @@ func (p *process) engines(t *testing.T) (pids []int) {
 }
 
 // metric returns the value of one of the worker's metrics, by its name and labels.
-func (s *stack) metric(t *testing.T, name string) (value float64) {
+func (s *stack) metric(t *testing.T, name string) float64 {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.env["TS_WORKER_HEALTH_ADDR"]+"/metrics", http.NoBody)
+	return s.metricOf(t, "TS_WORKER_HEALTH_ADDR", name)
+}
+
+// metricOf returns that of the program with the address of that setting.
+func (s *stack) metricOf(t *testing.T, addr, name string) (value float64) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.env[addr]+"/metrics", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

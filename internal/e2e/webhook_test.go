@@ -88,8 +88,8 @@ func (rec *receiver) of(t *testing.T, path string, n int) (found []received) {
 }
 
 type hook struct {
-	ID, URL, Secret, Disabled string
-	Active                    bool
+	ID, URL, Secret, Disabled, DisabledAt string
+	Active                                bool
 }
 
 type delivery struct {
@@ -188,8 +188,20 @@ func TestWebhook_replay(t *testing.T) {
 	}
 	var now hook
 	p.get("/webhooks/"+h.ID).want(t, http.StatusOK, &now)
-	if now.Active || now.Disabled != "gone" {
+	if now.Active || now.Disabled != "gone" || now.DisabledAt == "" {
 		t.Errorf("got %+v, want it disabled", now)
+	}
+	for _, m := range []struct{ addr, name string }{
+		{"TS_WORKER_HEALTH_ADDR", `turboscribe_delivery_attempts_total{outcome="delivered"}`},
+		{"TS_WORKER_HEALTH_ADDR", `turboscribe_delivery_attempts_total{outcome="failed"}`},
+		{"TS_SCHEDULER_HEALTH_ADDR", `turboscribe_webhooks_disabled{reason="gone"}`},
+	} {
+		if n := shared.metricOf(t, m.addr, m.name); n < 1 {
+			t.Errorf("%s is %v", m.name, n)
+		}
+	}
+	if age := shared.metricOf(t, "TS_SCHEDULER_HEALTH_ADDR", "turboscribe_deliveries_oldest_due_seconds"); age < 0 {
+		t.Errorf("a delivery is due in %v s", -age)
 	}
 }
 

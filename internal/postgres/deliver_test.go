@@ -392,11 +392,14 @@ func TestSettle_disables(t *testing.T) {
 		ok(t, h.Settle(ctx, ended.ID, lease.Token, tt.outcome))
 		read, err := h.Webhook(ctx, owner, w.ID)
 		ok(t, err)
-		if read.Active != (tt.disabled == "") || read.Disabled != tt.disabled {
+		if read.Active != (tt.disabled == "") || read.Disabled != tt.disabled || read.DisabledAt.IsZero() != read.Active {
 			t.Errorf("%s: got %+v", tt.name, read)
 		}
 		if tt.disabled == "" {
 			continue
+		}
+		if counts, err := db.DisabledWebhooks(ctx); err != nil || counts[tt.disabled] != 1 || len(counts) != 2 {
+			t.Errorf("%s: counted %v, %v", tt.name, counts, err)
 		}
 		if got := show(t, h, owner, waits.ID); got.State != webhook.Withdrawn {
 			t.Errorf("%s: got %+v", tt.name, got)
@@ -408,7 +411,7 @@ func TestSettle_disables(t *testing.T) {
 			}
 		}
 		w.Active = true
-		if read, err = h.ChangeWebhook(ctx, *w); err != nil || !read.Active || read.Disabled != "" || !read.FailingSince.IsZero() {
+		if read, err = h.ChangeWebhook(ctx, *w); err != nil || !read.Active || read.Disabled != "" || !read.DisabledAt.IsZero() || !read.FailingSince.IsZero() {
 			t.Errorf("%s: got %+v, %v after it was made active", tt.name, read, err)
 		}
 		ok(t, h.Replay(ctx, owner, waits.ID))
@@ -528,14 +531,14 @@ func TestSender_workerDiesBeforeTheRecord(t *testing.T) {
 	id := deliveriesOf(t, h, owner)[0].ID
 
 	l := claimDelivery(t, db, id)
-	if err := webhook.NewSender(killed{h}, rules).Deliver(ctx, id, l.Token, l.Attempt); err == nil {
+	if err := webhook.NewSender(killed{h}, rules, nil).Deliver(ctx, id, l.Token, l.Attempt); err == nil {
 		t.Fatal("the worker lives")
 	}
 	execSQL(t, db, "UPDATE deliveries SET lease_until = now() - interval '1 second'")
 	_, _, err := db.Rescue(ctx, 10)
 	ok(t, err)
 	l = claimDelivery(t, db, id)
-	ok(t, webhook.NewSender(h, rules).Deliver(ctx, id, l.Token, l.Attempt))
+	ok(t, webhook.NewSender(h, rules, nil).Deliver(ctx, id, l.Token, l.Attempt))
 	first, second := <-got, <-got
 	if first != second || first.id != id.String() || len(got) != 0 {
 		t.Errorf("got %+v, then %+v, want the same twice", first, second)
@@ -568,4 +571,33 @@ func TestPauseQueue_deliver(t *testing.T) {
 	if ids := dispatchedNow(t, db, 0); !slices.Equal(ids, []uuid.UUID{d.ID}) {
 		t.Errorf("got %v, want %s", ids, d.ID)
 	}
+}
+
+// What is due and waits is counted, whether a task of it is in the queue or not; what is
+// put off, and what is being sent, is not.
+func TestDB_OldestDue(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	h, owner, ctx := hooks(t, db), addUser(t, db), t.Context()
+	want := func(why string, seconds float64) {
+		t.Helper()
+		age, err := db.OldestDue(ctx)
+		ok(t, err)
+		if age.Seconds() < seconds || seconds == 0 && age != 0 {
+			t.Errorf("%s: due for %s, want %v s", why, age, seconds)
+		}
+	}
+	want("nothing is there", 0)
+	d := testEvent(t, addWebhook(t, h, owner))
+	ok(t, h.CreateDelivery(ctx, d))
+	execSQL(t, db, "UPDATE deliveries SET next_at = now() + interval '1 hour'")
+	want("put off", 0)
+	execSQL(t, db, "UPDATE deliveries SET next_at = now() - interval '1 hour'")
+	want("waiting", 3600)
+	_, err := db.Dispatch(ctx, 1000)
+	ok(t, err)
+	want("in the queue", 3600)
+	execSQL(t, db, "UPDATE deliveries SET state = 'waiting'")
+	claimDelivery(t, db, d.ID)
+	want("being sent", 0)
 }

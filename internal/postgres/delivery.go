@@ -253,9 +253,32 @@ func judge(ctx context.Context, tx bun.Tx, id uuid.UUID, o webhook.Outcome) erro
 
 // disable ends sending to a webhook.
 func disable(ctx context.Context, tx bun.Tx, id uuid.UUID, why string) error {
-	_, err := tx.NewRaw("UPDATE webhooks SET active = false, disabled = ?, updated_at = clock_timestamp() WHERE id = ?", why, id).Exec(ctx)
+	_, err := tx.NewRaw("UPDATE webhooks SET active = false, disabled = ?, disabled_at = now(), updated_at = clock_timestamp() WHERE id = ?", why, id).Exec(ctx)
 	if err != nil {
 		return err
 	}
 	return withdraw(ctx, tx, id)
+}
+
+// OldestDue returns for how long the delivery has been due that waits the longest for
+// somebody to send it; 0 when none waits.
+func (db *DB) OldestDue(ctx context.Context) (time.Duration, error) {
+	var seconds float64
+	err := db.bun.NewRaw(`SELECT coalesce(extract(epoch FROM now() - min(next_at)), 0)::float8 FROM deliveries
+		WHERE state IN (?) AND next_at < now()`, bun.List([]string{waiting, dispatched})).Scan(ctx, &seconds)
+	return time.Duration(seconds * float64(time.Second)), wrap(err, "look for the oldest delivery that is due")
+}
+
+// DisabledWebhooks returns how many webhooks are disabled, by why.
+func (db *DB) DisabledWebhooks(ctx context.Context) (map[string]int, error) {
+	var rows []struct {
+		Disabled string
+		N        int
+	}
+	err := db.bun.NewRaw("SELECT disabled, count(*) AS n FROM webhooks WHERE disabled <> '' GROUP BY 1 ORDER BY 1").Scan(ctx, &rows)
+	found := map[string]int{webhook.Gone: 0, webhook.Failing: 0}
+	for _, r := range rows {
+		found[r.Disabled] = r.N
+	}
+	return found, wrap(err, "count disabled webhooks")
 }

@@ -42,6 +42,7 @@ type webhookRow struct {
 	Description   string
 	Active        bool
 	Disabled      string
+	DisabledAt    time.Time `bun:",nullzero"`
 	Secret        []byte
 	Previous      []byte
 	PreviousUntil time.Time `bun:",nullzero"`
@@ -54,7 +55,7 @@ type webhookRow struct {
 func (r *webhookRow) domain() *webhook.Webhook {
 	w := &webhook.Webhook{
 		ID: r.ID, OwnerID: r.OwnerID, URL: r.URL, Events: r.Events, Description: r.Description, Active: r.Active, Disabled: r.Disabled,
-		FailingSince: utc(r.FailingSince), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		DisabledAt: utc(r.DisabledAt), FailingSince: utc(r.FailingSince), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 	if r.PreviousUntil.After(time.Now()) {
 		w.PreviousUntil = r.PreviousUntil.UTC()
@@ -128,6 +129,7 @@ func (h *Webhooks) ChangeWebhook(ctx context.Context, w webhook.Webhook) (*webho
 	err := h.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		err := tx.NewUpdate().Model(row).Column("url", "events", "description", "active").
 			Set("disabled = CASE WHEN ? THEN '' ELSE w.disabled END", w.Active).
+			Set("disabled_at = CASE WHEN ? THEN NULL ELSE w.disabled_at END", w.Active).
 			Set("failing_since = CASE WHEN w.active AND w.url = ? THEN w.failing_since END", w.URL).Set("updated_at = clock_timestamp()").
 			WherePK().Where("w.owner_id = ?", w.OwnerID).Where("w.url <> ''").Returning("*").Scan(ctx)
 		if err != nil || w.Active {

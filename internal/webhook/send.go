@@ -57,11 +57,22 @@ type Sender struct {
 	outbox Outbox
 	client *http.Client
 	now    func() time.Time
+	count  func(outcome string)
 }
 
-// NewSender returns a sender that dials only what the rules allow.
-func NewSender(outbox Outbox, r Rules) *Sender {
-	return &Sender{outbox: outbox, client: newClient(&net.Dialer{Timeout: connectTime}, r), now: time.Now}
+// Outcomes are what OnAttempt is called with: Delivered, GivenUp, and that it will be
+// tried again.
+var Outcomes = []string{string(Delivered), string(GivenUp), tryAgain}
+
+const tryAgain = "retried"
+
+// NewSender returns a sender that dials only what the rules allow. OnAttempt is called
+// for each attempt that was recorded, with one of Outcomes; it may be nil.
+func NewSender(outbox Outbox, r Rules, onAttempt func(outcome string)) *Sender {
+	if onAttempt == nil {
+		onAttempt = func(string) {}
+	}
+	return &Sender{outbox: outbox, client: newClient(&net.Dialer{Timeout: connectTime}, r), now: time.Now, count: onAttempt}
 }
 
 // newClient returns a client that follows no redirect, knows no proxy, which would
@@ -110,7 +121,19 @@ func (s *Sender) Deliver(ctx context.Context, delivery, lease uuid.UUID, attempt
 		Str("state", string(o.State)).Dur("retry_in", o.After).Dur("took", o.Took).Msg("event sent")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	return s.outbox.Settle(ctx, delivery, lease, o)
+	if err := s.outbox.Settle(ctx, delivery, lease, o); err != nil {
+		return err
+	}
+	s.count(o.name())
+	return nil
+}
+
+// name is what an outcome is counted as.
+func (o Outcome) name() string {
+	if o.State == Pending {
+		return tryAgain
+	}
+	return string(o.State)
 }
 
 func (s *Sender) attempt(ctx context.Context, m Message, attempt int) Outcome {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,9 +29,10 @@ var local = Rules{HTTP: true, Networks: prefixes("127.0.0.0/8")}
 
 // outbox holds one message and takes note of what became of it.
 type outbox struct {
-	message Message
-	err     error // of Message
-	settled []Outcome
+	message   Message
+	err       error // of Message
+	settled   []Outcome
+	unsettled error // of Settle
 }
 
 func (o *outbox) Message(context.Context, uuid.UUID, uuid.UUID) (Message, error) {
@@ -38,6 +40,9 @@ func (o *outbox) Message(context.Context, uuid.UUID, uuid.UUID) (Message, error)
 }
 
 func (o *outbox) Settle(ctx context.Context, _, _ uuid.UUID, out Outcome) error {
+	if o.unsettled != nil {
+		return o.unsettled
+	}
 	o.settled = append(o.settled, out)
 	return ctx.Err()
 }
@@ -57,7 +62,7 @@ func attempt(t *testing.T, r Rules, url string) Outcome {
 func attemptFor(t *testing.T, limit time.Duration, r Rules, url string) Outcome {
 	t.Helper()
 	o := &outbox{message: message(url)}
-	s := NewSender(o, r)
+	s := NewSender(o, r, nil)
 	s.client = clientFor(limit, &net.Dialer{}, r)
 	if err := s.Deliver(t.Context(), o.message.ID, uuid.New(), 1); err != nil {
 		t.Fatal(err)
@@ -153,7 +158,7 @@ func TestSender_delivers(t *testing.T) {
 	o := &outbox{message: message(url + "/hook?x=1")}
 	old := NewSecret()
 	o.message.Secrets = append(o.message.Secrets, old)
-	if err := NewSender(o, local).Deliver(t.Context(), o.message.ID, uuid.New(), 1); err != nil {
+	if err := NewSender(o, local, nil).Deliver(t.Context(), o.message.ID, uuid.New(), 1); err != nil {
 		t.Fatal(err)
 	}
 	s := <-got
@@ -297,7 +302,7 @@ func TestSender_unknownCertificate(t *testing.T) {
 
 func TestSender_knowsNoProxy(t *testing.T) {
 	t.Parallel()
-	transport, ok := NewSender(nil, Rules{}).client.Transport.(*http.Transport)
+	transport, ok := NewSender(nil, Rules{}, nil).client.Transport.(*http.Transport)
 	if !ok || transport.Proxy != nil {
 		t.Error("a proxy would dial for the sender, past its guard")
 	}
@@ -372,7 +377,7 @@ func (n *names) serve(conn net.PacketConn) {
 // post sends a message by a dialer that asks that resolver.
 func post(t *testing.T, names *net.Resolver, r Rules, url string) error {
 	t.Helper()
-	s := NewSender(nil, r)
+	s := NewSender(nil, r, nil)
 	s.client = clientFor(time.Minute, &net.Dialer{Resolver: names}, r)
 	_, err := s.post(t.Context(), message(url))
 	return err
@@ -466,13 +471,13 @@ func TestSender_brokenOff(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	}))}
-	if err := NewSender(o, local).Deliver(ctx, o.message.ID, uuid.New(), 1); !errors.Is(err, context.Canceled) || len(o.settled) != 0 {
+	if err := NewSender(o, local, nil).Deliver(ctx, o.message.ID, uuid.New(), 1); !errors.Is(err, context.Canceled) || len(o.settled) != 0 {
 		t.Errorf("got %v and %+v, want nothing to be recorded", err, o.settled)
 	}
 
 	ctx, cancel = context.WithCancel(t.Context())
 	o.message.URL = receiver(t, func(w http.ResponseWriter, _ *http.Request) { drip(w, "x", 10*time.Millisecond) })
-	sender := NewSender(o, local)
+	sender := NewSender(o, local, nil)
 	sender.client.Transport = answered{sender.client.Transport, cancel}
 	if err := sender.Deliver(ctx, o.message.ID, uuid.New(), 1); err != nil || len(o.settled) != 1 || o.settled[0].State != Delivered {
 		t.Errorf("got %v and %+v, want a delivery", err, o.settled)
@@ -491,10 +496,30 @@ func (a answered) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// Each attempt that is recorded counts once, as what became of it.
+func TestSender_counts(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]string{http.StatusOK: "delivered", http.StatusInternalServerError: "retried", http.StatusGone: "failed"} {
+		o := &outbox{message: message(receiver(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))}
+		var counted []string
+		s := NewSender(o, local, func(outcome string) { counted = append(counted, outcome) })
+		if err := s.Deliver(t.Context(), o.message.ID, uuid.New(), 1); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(counted, []string{want}) || !slices.Contains(Outcomes, want) {
+			t.Errorf("%d: counted %v, want %s", status, counted, want)
+		}
+		o.unsettled = fault.New(fault.Conflict, "The lease is lost.")
+		if err := s.Deliver(t.Context(), o.message.ID, uuid.New(), 1); !fault.Is(err, fault.Conflict) || len(counted) != 1 {
+			t.Errorf("%d: what was not recorded is counted: %v, %v", status, counted, err)
+		}
+	}
+}
+
 func TestSender_leaseLost(t *testing.T) {
 	t.Parallel()
 	o := &outbox{err: fault.New(fault.Conflict, "The lease is lost.")}
-	if err := NewSender(o, local).Deliver(t.Context(), uuid.New(), uuid.New(), 1); !fault.Is(err, fault.Conflict) || len(o.settled) != 0 {
+	if err := NewSender(o, local, nil).Deliver(t.Context(), uuid.New(), uuid.New(), 1); !fault.Is(err, fault.Conflict) || len(o.settled) != 0 {
 		t.Errorf("got %v and %+v", err, o.settled)
 	}
 }

@@ -25,6 +25,7 @@ type Webhook struct {
 	Description   string
 	Active        bool
 	Disabled      string    // why it is not: Gone or Failing; empty when its owner has said so
+	DisabledAt    time.Time // when; zero: it was not
 	PreviousUntil time.Time // the secret before signs as well; zero: there is none
 	FailingSince  time.Time // the first attempt that failed since one did not; zero: the last did not
 	CreatedAt     time.Time

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/turboscribe/turboscribe/config"
+	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/webhook"
 )
@@ -18,14 +21,19 @@ func (b *Backend) Webhooks(c config.Webhooks) (*postgres.Webhooks, error) {
 	return hooks, nil
 }
 
-// Sender returns what sends events to webhooks.
-func (b *Backend) Sender(c config.Webhooks) (*webhook.Sender, error) {
+// Sender returns what sends events to webhooks, and has its attempts counted.
+func (b *Backend) Sender(c config.Webhooks, r prometheus.Registerer) (*webhook.Sender, error) {
 	hooks, err := b.Webhooks(c)
 	if err != nil {
 		return nil, err
 	}
 	rules, err := Rules(c)
-	return webhook.NewSender(hooks, rules), err
+	if err != nil {
+		return nil, err
+	}
+	count, err := daemon.Counter(r, "turboscribe_delivery_attempts_total",
+		"How often an event was sent to a webhook: delivered, to be retried, or failed, which was the last attempt.", "outcome", webhook.Outcomes...)
+	return webhook.NewSender(hooks, rules, count), err
 }
 
 // Rules returns where webhooks may be.
