@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/turboscribe/turboscribe/internal/audio"
 	"github.com/turboscribe/turboscribe/internal/fault"
@@ -133,7 +134,11 @@ type chunker struct {
 	next     int // index of the next chunk
 	ballot   ballot
 	held     []Chunk // stored, but not on their way: their language is in doubt
+	filled   time.Time
 }
+
+// fillEvery is how often the queue is filled while a recording is being cut.
+const fillEvery = 100 * time.Millisecond
 
 // add stores a piece of a track as a chunk, and records it unless the language is in
 // doubt.
@@ -164,9 +169,13 @@ func (c *chunker) release(ctx context.Context) error {
 		if err := c.p.store.AddChunk(ctx, c.l, chunk); err != nil {
 			return fmt.Errorf("record chunk %d: %w", chunk.Index, err)
 		}
-		c.p.advance(ctx, c.l.Step.Ref)
 	}
 	c.held = c.held[:0]
+	if time.Since(c.filled) < fillEvery {
+		return nil // the next chunk, or the end, fills up the queue for this one
+	}
+	c.p.fillUp(ctx)
+	c.filled = time.Now()
 	return nil
 }
 

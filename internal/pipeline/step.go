@@ -234,6 +234,13 @@ func (p *Pipeline) advance(ctx context.Context, ref transcription.Ref) {
 	}
 }
 
+// fillUp is advance where no step of its own can have become ready.
+func (p *Pipeline) fillUp(ctx context.Context) {
+	if err := p.dispatch(ctx); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("not dispatched, left to the reconciler")
+	}
+}
+
 // retryAfter doubles with every attempt. It is spread by half, so that steps that
 // failed together, say with the engine they shared, do not meet again.
 func (p *Pipeline) retryAfter(attempt int) time.Duration {

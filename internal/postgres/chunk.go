@@ -131,7 +131,7 @@ func soFar(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error
 // added twice. Conflict: the lease is lost or the run is over.
 func (db *DB) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) error {
 	row := newChunkRow(c)
-	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
 		p, err := lockRun(ctx, tx, l.Step.Ref)
 		if err != nil {
 			return err
@@ -179,7 +179,7 @@ func (db *DB) FinishChunk(ctx context.Context, l pipeline.Lease, r pipeline.Chun
 		return fault.New(fault.Conflict, "The lease on %s is not one on chunk %d.", l.Step, r.Chunk.Index)
 	}
 	row := newResultRow(r)
-	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if _, err := lockRun(ctx, tx, l.Step.Ref); err != nil {
 			return err
 		}

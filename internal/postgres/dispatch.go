@@ -137,7 +137,7 @@ ORDER BY p.priority, p.share, p.at NULLS FIRST, p.transcription_id, p.run, p.ind
 // anew, what waits in the queue is dealt anew. What is for a queue that is paused waits. Callers queue up, so that no two of them
 // fill the same room.
 func (db *DB) Dispatch(ctx context.Context, window int) (found []pipeline.Step, err error) {
-	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err = db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
 		found = nil
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?, ?)", lockClass, lockDispatch); err != nil {
 			return err

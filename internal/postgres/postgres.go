@@ -152,6 +152,22 @@ func changed(ctx context.Context, id uuid.UUID) {
 	}
 }
 
+// inHaste is inTx for what would be found and done again, should the server of the
+// database crash and forget its last moments. Neither the commit nor those who wait for
+// its locks wait for a disk. What is forgotten is always the last, so nothing that was
+// committed by inTx afterwards can be without it.
+func (db *DB) inHaste(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+}
+
+// hasty is a condition that makes a statement's own transaction one in haste.
+const hasty = "set_config('synchronous_commit', 'off', true) = 'off'"
+
 // inSnapshot runs fn, which only reads, in a transaction: all it reads is of one
 // moment. Between two statements of their own a transcription may be completed, and
 // its chunks be empty.

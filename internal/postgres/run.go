@@ -81,9 +81,16 @@ func (db *DB) FinishPrepare(ctx context.Context, l pipeline.Lease, s pipeline.So
 const unfinished = `SELECT FROM steps AS s WHERE s.transcription_id = t.id AND s.run = t.run AND s.kind = 'transcribe' AND s.state <> 'done'`
 
 // Advance makes steps that have become ready: Merge once all chunks are done. It is
-// idempotent, and no error when the run is over or deleted.
+// idempotent, and no error when the run is over or deleted. Most find without a lock that
+// chunks are left: of several that are finished at once, whoever looks last sees all.
 func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
-	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	var ready bool
+	err := db.bun.NewRaw("SELECT t.status = ? AND t.run = ? AND NOT EXISTS ("+unfinished+") FROM transcriptions AS t WHERE t.id = ?",
+		transcription.Transcribing, ref.Run, ref.ID).Scan(ctx, &ready)
+	if err != nil || !ready {
+		return wrap(settled(none(err, "The transcription was deleted.")), "look at %s", ref)
+	}
+	err = db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
 		p, err := lockRun(ctx, tx, ref)
 		if err != nil || p.Status != transcription.Transcribing {
 			return settled(err)

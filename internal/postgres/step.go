@@ -141,7 +141,7 @@ func (db *DB) Claim(ctx context.Context, s pipeline.Step, worker string, lease t
 		Set("state = ?", running).Set("attempts = s.attempts + 1").Set("worker = ?", worker).
 		Set("lease_token = gen_random_uuid()").Set("lease_until = clock_timestamp() + make_interval(secs => ?)", lease.Seconds()).
 		Where("t.id = s.transcription_id").Where("t.run = s.run").Where("t.status IN (?)", bun.List(living())).
-		Where("s.state = ?", dispatched).Where("s.gen = ?", s.Gen).Where("s.attempts < s.max_attempts")
+		Where("s.state = ?", dispatched).Where("s.gen = ?", s.Gen).Where("s.attempts < s.max_attempts").Where(hasty)
 	err := named(q, s).Returning("s.lease_token, s.attempts").Scan(ctx, &l.Token, &l.Attempt)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = fault.New(fault.Conflict, "There is nothing to do for %s.", s)
