@@ -39,6 +39,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -73,6 +74,8 @@ type Options struct {
 // Store is one bucket. It is safe for concurrent use and needs no closing.
 type Store struct {
 	client      *s3.Client
+	quick       *http.Transport // of the client
+	patient     *http.Client    // to join parts with
 	endpoint    string
 	bucket      string
 	region      string
@@ -96,8 +99,11 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("open the S3 store: %w", err)
 	}
+	quick := transport(answerTimeout)
 	s := &Store{
-		client:      newClient(o),
+		client:      newClient(o, quick),
+		quick:       quick,
+		patient:     &http.Client{Transport: transport(joinTimeout)},
 		endpoint:    o.Endpoint,
 		bucket:      o.Bucket,
 		region:      o.region(),

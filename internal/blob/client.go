@@ -12,12 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-func newClient(o Options) *s3.Client {
+func newClient(o Options, t *http.Transport) *s3.Client {
 	so := s3.Options{
 		Region:       o.region(),
 		UsePathStyle: o.PathStyle,
 		Credentials:  credentials.NewStaticCredentialsProvider(o.AccessKey, o.SecretKey, ""),
-		HTTPClient:   &http.Client{Transport: transport()},
+		HTTPClient:   &http.Client{Transport: t},
 		Retryer:      retryer(),
 		// Many servers refuse the trailing checksums that are the SDK's default.
 		RequestChecksumCalculation:                aws.RequestChecksumCalculationWhenRequired,
@@ -42,17 +42,20 @@ func retryer() aws.Retryer {
 	})
 }
 
-// transport has a limit on every wait that is not the transfer itself. How long
-// a server may think before it answers is bounded by the context of each call,
-// since joining the parts of a large file can take minutes.
-func transport() *http.Transport {
+// answerTimeout is how long a server may think about a request that it has got. One that
+// hangs would cost the whole time that a transfer may take, otherwise.
+const answerTimeout = time.Minute
+
+// transport has a limit on every wait that is not the transfer itself, which the
+// context of each call bounds.
+func transport(answer time.Duration) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
 		TLSHandshakeTimeout:   5 * time.Second,
 		ExpectContinueTimeout: time.Second,
-		ResponseHeaderTimeout: joinTimeout,
+		ResponseHeaderTimeout: answer,
 		IdleConnTimeout:       time.Minute,
 		MaxIdleConns:          64,
 		MaxIdleConnsPerHost:   32,

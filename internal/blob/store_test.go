@@ -328,6 +328,31 @@ func TestRead_silentFromTheStart(t *testing.T) {
 	}
 }
 
+// A server that takes a body in and never answers costs one attempt, not all the time
+// that a transfer may take.
+func TestPut_silent(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	var puts atomic.Int32
+	s, direct := behind(t, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if r.Method != http.MethodPut || puts.Add(1) > 1 {
+			return false
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-release
+		return true
+	})
+	t.Cleanup(func() { close(release) })
+	s.SetAnswerTimeout(10 * time.Second)
+	body := randomBytes(1 << 20)
+	if err := s.Put(t.Context(), "k", body); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(content(t, direct, "k"), body) || puts.Load() != 2 {
+		t.Errorf("what is stored is not what was put, or not by the second of %d requests", puts.Load())
+	}
+}
+
 func TestRead_canceled(t *testing.T) {
 	t.Parallel()
 	s := blobtest.Open(t)

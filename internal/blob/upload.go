@@ -204,7 +204,7 @@ func (u *upload) complete(ctx context.Context) error {
 		Key:             &u.key,
 		UploadId:        &u.id,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
-	})
+	}, func(o *s3.Options) { o.HTTPClient = u.store.patient })
 	if codeOf(err) == "NoSuchUpload" && u.isPlaced(call) {
 		return nil // the answer to an earlier attempt was lost on its way
 	}
