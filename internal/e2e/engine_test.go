@@ -109,8 +109,25 @@ func (s *stack) metric(t *testing.T, name string) float64 {
 	return s.metricOf(t, "TS_WORKER_HEALTH_ADDR", name)
 }
 
-// metricOf returns that of the program with the address of that setting.
+// metricOf returns that of the program with the address of that setting. One that could
+// not be read for a moment is not there.
 func (s *stack) metricOf(t *testing.T, addr, name string) (value float64) {
+	t.Helper()
+	eventually(t, "there is a metric "+name, func() bool {
+		text, found := s.look(t, addr, name+" ")
+		if !found {
+			return false
+		}
+		if _, err := fmt.Sscan(text, &value); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	})
+	return value
+}
+
+// look returns what follows a text at the beginning of a line of a program's metrics.
+func (s *stack) look(t *testing.T, addr, text string) (rest string, found bool) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.env[addr]+"/metrics", http.NoBody)
 	if err != nil {
@@ -122,13 +139,9 @@ func (s *stack) metricOf(t *testing.T, addr, name string) (value float64) {
 	}
 	defer res.Body.Close() //nolint:errcheck // only read
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if rest, found := strings.CutPrefix(lines.Text(), name+" "); found {
-			if _, err := fmt.Sscan(rest, &value); err != nil {
-				t.Fatal(err)
-			}
-			return value
+		if rest, found = strings.CutPrefix(lines.Text(), text); found {
+			return rest, true
 		}
 	}
-	t.Fatalf("there is no metric %s", name)
-	return 0
+	return "", false
 }
