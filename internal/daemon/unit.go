@@ -60,10 +60,12 @@ func start(ctx context.Context, u Unit, failed chan<- struct{}) *started {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &started{Unit: u, cancel: cancel, done: make(chan struct{})}
 	go func() {
-		defer close(s.done)
 		s.err = u.Run(run)
 		if s.failed = s.err != nil && run.Err() == nil; s.failed {
 			log.Error().Str("unit", u.Name).Err(s.err).Msg("failed")
+		}
+		close(s.done) // before somebody hears of it, or what has ended would be stopped
+		if s.failed {
 			failed <- struct{}{}
 		}
 	}()
