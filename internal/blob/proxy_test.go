@@ -35,9 +35,7 @@ func behind(t *testing.T, m misbehave) (proxied, direct *blob.Store) {
 	}))
 	t.Cleanup(proxy.Close)
 	direct = open(t, o)
-	if err := direct.EnsureBucket(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	blobtest.MakeBucket(t, direct)
 	o.Endpoint = proxy.URL
 	return open(t, o), direct
 }

@@ -429,9 +429,7 @@ func TestAbortUploads(t *testing.T) {
 func TestCheck_failures(t *testing.T) {
 	t.Parallel()
 	good := blobtest.Options(t)
-	if err := open(t, good).EnsureBucket(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	blobtest.MakeBucket(t, open(t, good))
 	for name, tt := range map[string]struct {
 		change func(*blob.Options)
 		want   string

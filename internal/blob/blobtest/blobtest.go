@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/turboscribe/turboscribe/internal/blob"
+	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
 // Options returns options for a bucket that belongs to the test alone and does
@@ -39,10 +40,21 @@ func Open(t testing.TB) *blob.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.EnsureBucket(t.Context()); err != nil {
+	MakeBucket(t, s)
+	return s
+}
+
+// MakeBucket makes the bucket of a store. A server that is busy is asked again, for
+// some minutes.
+func MakeBucket(t testing.TB, s *blob.Store) {
+	t.Helper()
+	err := s.EnsureBucket(t.Context())
+	for try := 1; try < 10 && fault.Is(err, fault.Unavailable); try++ {
+		err = s.EnsureBucket(t.Context())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	return s
 }
 
 func env(name string) string {
