@@ -29,11 +29,11 @@ type chaos struct {
 // Three minutes, or an hour.
 var chaoses = map[string]chaos{
 	"short": {
-		transcriptions: 20, faults: len(harms), drill: drill{outage: 2 * time.Second, frozen: 6 * time.Second},
-		wait: 4 * time.Second, settings: map[string]string{"TS_LEASE": "3s", "TS_RECONCILE_INTERVAL": "500ms"},
+		transcriptions: 20, faults: len(harms), drill: drill{outage: 2 * time.Second, frozen: 15 * time.Second, handBack: patience},
+		wait: 4 * time.Second, settings: map[string]string{"TS_LEASE": "10s", "TS_RECONCILE_INTERVAL": "500ms"}, // a machine that runs tests may freeze for some seconds
 	},
 	"long": {
-		transcriptions: 200, faults: 8 * len(harms), drill: drill{outage: 8 * time.Second, frozen: 90 * time.Second},
+		transcriptions: 200, faults: 8 * len(harms), drill: drill{outage: 8 * time.Second, frozen: 90 * time.Second, handBack: 2 * time.Second},
 		wait: 2 * time.Minute, strict: true,
 	},
 }

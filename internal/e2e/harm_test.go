@@ -34,6 +34,8 @@ type harm struct {
 type drill struct {
 	outage time.Duration // of a server
 	frozen time.Duration // of a worker
+
+	handBack time.Duration // within which a worker that is told to stop gives its work back, if it has the machine for itself
 }
 
 // Conditions on a step that had the generation $5 and the state $6.
@@ -83,9 +85,6 @@ func killAnyEngine(_ context.Context, f *fleet) error {
 	return nil
 }
 
-// handBack is within how long a worker that is told to stop gives its work back.
-const handBack = 2 * time.Second
-
 // busyness is how many times as long as on a machine of their own programs may take: as
 // many as there are others waiting for each core, and once more for bad luck.
 func busyness(t *testing.T) float64 {
@@ -107,13 +106,13 @@ func terminate(ctx context.Context, f *fleet) error {
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(float64(handBack)*busyness(f.t)))
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(float64(f.drill.handBack)*busyness(f.t)))
 	defer cancel()
 	err := poll(ctx, 10*time.Millisecond, func() bool {
 		return f.count(ctx, "SELECT count(*) FROM steps WHERE state = 'running' AND worker = $1", p.name) == 0
 	})
 	if err != nil {
-		return fmt.Errorf("%s has not given its work back within %v", p.name, handBack)
+		return fmt.Errorf("%s has not given its work back within %v", p.name, f.drill.handBack)
 	}
 	return nil
 }
