@@ -163,16 +163,28 @@ func (f *Feed) read(ctx context.Context, s *subject) {
 	reading, cancel := context.WithTimeout(ctx, patience)
 	standing, err := f.store.Standing(reading, s.owner, s.id, after)
 	cancel()
-	if err != nil && !fault.Is(err, fault.NotFound) && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		return // who waits is told that this is the end
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", s.id).Msg("followers are not told until it can be read")
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.answered, s.readAt, s.err = questions, time.Now(), err
 	if err == nil {
-		s.standing = standing
+		f.take(s, standing)
 	}
 	s.tell()
+}
+
+// take keeps what was read of a subject. Who has come meanwhile, and counted on what was
+// there before, may want more than was asked for. The caller holds the lock.
+func (f *Feed) take(s *subject, now *Standing) {
+	s.standing = now
+	if len(s.followers) > 0 && !now.covers(s.least()) {
+		f.ask(s)
+	}
 }
 
 // least returns a place that nobody who follows is before.

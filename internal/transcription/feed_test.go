@@ -36,10 +36,12 @@ type broadcast struct {
 type watchedStore struct {
 	transcriptiontest.Store
 	readings, glances atomic.Int64
+	takes             atomic.Int64 // nanoseconds, for a reading
 }
 
 func (s *watchedStore) Standing(ctx context.Context, owner, id uuid.UUID, after transcription.Place) (*transcription.Standing, error) {
 	s.readings.Add(1)
+	time.Sleep(time.Duration(s.takes.Load()))
 	return s.Store.Standing(ctx, owner, id, after)
 }
 
@@ -295,6 +297,30 @@ func TestFeed_sharesReadings(t *testing.T) {
 	})
 }
 
+// Somebody came while it was being read for those who had heard the beginning, counted on
+// what had been read before, and was told nothing until it changed again.
+func TestFeed_comesWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	onAir(t, transcription.FeedOptions{}, func(t *testing.T, b *broadcast) {
+		b.becomes(transcription.Transcribing, "a", "b")
+		early := b.listen(t, transcription.Place{})
+		defer early.Close()
+		early.next(t)
+		time.Sleep(time.Second) // a moment ago it would not be read again
+		b.store.takes.Store(int64(time.Second))
+		b.Hint(b.id)
+		synctest.Wait()
+		late := b.listen(t, transcription.Place{})
+		defer late.Close()
+		time.Sleep(2 * time.Second) // it is read by now
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := late.hear(ctx); err != nil || !slices.Contains(late.heard, "0a") {
+			t.Errorf("heard %q: %v", late.heard, err)
+		}
+	})
+}
+
 func TestFeed_refuses(t *testing.T) {
 	t.Parallel()
 	onAir(t, transcription.FeedOptions{Followers: 1}, func(t *testing.T, b *broadcast) {
@@ -365,6 +391,23 @@ func TestFeed_ends(t *testing.T) {
 		if err := l.hear(t.Context()); !fault.Is(err, fault.Unavailable) || !transcription.Ended(err) {
 			t.Errorf("stopped: %v", err)
 		}
+	})
+}
+
+// Who waits for the first reading when the feed stops is told that, not that it broke off.
+func TestFeed_stopsWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	onAir(t, transcription.FeedOptions{}, func(t *testing.T, b *broadcast) {
+		b.store.BreakWith(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		var waiting sync.WaitGroup
+		waiting.Go(func() {
+			if _, err := b.Follow(t.Context(), b.who, b.id, transcription.Place{}); codeOf(err) != "stopping" {
+				t.Errorf("got %v", err)
+			}
+		})
+		synctest.Wait()
+		b.stop()
+		waiting.Wait()
 	})
 }
 
