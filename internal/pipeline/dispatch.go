@@ -28,6 +28,9 @@ type Dispatcher struct {
 	last  time.Time           // when that was done; under turn
 }
 
+// fillTime bounds a filling, and the wait for its turn.
+const fillTime = 30 * time.Second
+
 // fillPause is how long the queue is left alone once it was filled. Of what ends meanwhile
 // one filling makes good.
 const fillPause = 10 * time.Millisecond
@@ -48,11 +51,13 @@ func (d *Dispatcher) Advance(ctx context.Context, ref transcription.Ref) error {
 }
 
 // dispatch fills up the queue, or leaves that to somebody who is about to: it costs as
-// much for a single step as for many.
+// much for a single step as for many. Others count on it, so it does not end with ctx.
 func (d *Dispatcher) dispatch(ctx context.Context) error {
 	if !d.asked.CompareAndSwap(false, true) {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fillTime)
+	defer cancel()
 	if err := d.wait(ctx); err != nil {
 		d.asked.Store(false)
 		return err

@@ -95,7 +95,7 @@ func TestDispatcher_fillsAtOnce(t *testing.T) {
 }
 
 // Who was to fill the queue and could not is told, and the next does it.
-func TestDispatcher_failsAndIsCanceled(t *testing.T) {
+func TestDispatcher_fails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &shelf{}
@@ -106,15 +106,37 @@ func TestDispatcher_failsAndIsCanceled(t *testing.T) {
 			t.Error("a filling that failed is no error")
 		}
 		s.broken.Store(false)
-		for _, patience := range []time.Duration{0, time.Millisecond} { // before its turn, and while it waits
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			if err := d.Advance(ctx, transcription.Ref{}); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("got %v after %v", err, patience)
-			}
-			cancel()
-		}
 		if err := d.Advance(t.Context(), transcription.Ref{}); err != nil || s.queued.Load() != 1 {
 			t.Errorf("%d steps are in the queue: %v", s.queued.Load(), err)
+		}
+	})
+}
+
+// Whoever had left it to somebody whose request was broken off waited for the reconciler.
+func TestDispatcher_isCanceled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &shelf{}
+		d := pipeline.NewDispatcher(s, s, 0)
+		if err := d.Advance(t.Context(), transcription.Ref{}); err != nil { // so that the next waits
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var first sync.WaitGroup
+		first.Go(func() {
+			if err := d.Advance(ctx, transcription.Ref{}); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		s.ready.Add(1)
+		if err := d.Advance(t.Context(), transcription.Ref{}); err != nil || s.queued.Load() != 0 {
+			t.Errorf("%d steps are in the queue already: %v", s.queued.Load(), err)
+		}
+		cancel()
+		first.Wait()
+		if s.queued.Load() != 1 {
+			t.Error("the step is not in the queue")
 		}
 	})
 }
