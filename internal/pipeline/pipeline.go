@@ -102,6 +102,7 @@ type Source struct {
 	Model              string        // chosen for all chunks
 	Language           string        // pinned for all chunks; empty: not known yet
 	LanguageConfidence float64
+	Chunks             int // cut of it; known at the end
 }
 
 // ChunkResult is what transcribe makes of a chunk. Times are on the recording's
@@ -140,9 +141,12 @@ type Runs interface {
 	Adopt(ctx context.Context, l Lease, r Recipe) error
 	// Chunks returns the chunks cut so far, in order.
 	Chunks(ctx context.Context, ref transcription.Ref) ([]Chunk, error)
-	// AddChunk records a chunk together with its Transcribe step.
+	// AddChunk records a chunk together with its Transcribe step. It is an error when
+	// the one before it is not recorded: the store may forget, see FinishPrepare.
 	AddChunk(ctx context.Context, l Lease, c Chunk) error
-	// FinishPrepare records that there are no more chunks and the true length.
+	// FinishPrepare records that there are no more chunks and the true length. It is an
+	// error when there are fewer than the source says: a store that has crashed may have
+	// forgotten the latest, and another attempt cuts them again.
 	FinishPrepare(ctx context.Context, l Lease, s Source) error
 	// FinishChunk records the result of a chunk and raises the progress.
 	FinishChunk(ctx context.Context, l Lease, r ChunkResult) error

@@ -108,7 +108,7 @@ func (p *Pipeline) cut(ctx context.Context, l Lease, t *transcription.Transcript
 	if err := c.read(ctx, sound); err != nil {
 		return err
 	}
-	c.src.Duration, c.src.Missing = c.tracks[0].cutter.Total(), audio.FromDuration(sound.Missing())
+	c.src.Duration, c.src.Missing, c.src.Chunks = c.tracks[0].cutter.Total(), audio.FromDuration(sound.Missing()), c.next
 	return p.store.FinishPrepare(ctx, l, c.src)
 }
 

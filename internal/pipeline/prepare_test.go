@@ -1,10 +1,13 @@
 package pipeline_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/pipeline/pipelinetest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -158,4 +161,49 @@ func TestPipeline_languageInDoubtWhenTheWorkerDies(t *testing.T) {
 	if got := w.Transcription(tr.ID); got.Language != "de" {
 		t.Errorf("got %s with %.2f", got.Language, got.LanguageConfidence)
 	}
+}
+
+// The server of the database crashed while a recording was being cut, had forgotten the
+// latest chunk when it came back, and nobody had asked it anything meanwhile: cutting went
+// on behind the hole, and the text lacked five minutes.
+func TestPipeline_storeForgetsChunk(t *testing.T) {
+	t.Parallel()
+	for name, crashes := range map[string]func(chunk, all int) bool{
+		"in the middle": func(chunk, _ int) bool { return chunk == 2 },
+		"at the end":    func(chunk, all int) bool { return chunk == all },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := say(23, 100, 150*time.Millisecond)
+			all := 0
+			for _, crash := range []bool{false, true} { // the first time, to count the chunks
+				w := newWorld(t, quick)
+				tr := w.upload(t, s)
+				n, crashed := 0, false
+				w.pipeline = pipeline.New(w.dispatcher, forgetful{w.Memory, func() {
+					if n++; crash && !crashed && crashes(n, all) {
+						crashed = true
+						w.Crash(tr.ID)
+					}
+				}}, blobs{w}, media{w}, engine{w}, quick)
+				w.drain(t, 1)
+				w.checkText(t, tr, s)
+				if all = max(all, n); crashed != crash || all < 3 {
+					t.Errorf("crashed: %v, after %d chunks", crashed, n)
+				}
+			}
+		})
+	}
+}
+
+// forgetful is a store that calls added behind each chunk.
+type forgetful struct {
+	*pipelinetest.Memory
+	added func()
+}
+
+func (f forgetful) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) error {
+	err := f.Memory.AddChunk(ctx, l, c)
+	f.added()
+	return err
 }

@@ -128,7 +128,8 @@ func soFar(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error
 }
 
 // AddChunk records a chunk together with its Transcribe step. The same chunk may be
-// added twice. Conflict: the lease is lost or the run is over.
+// added twice. It is an error when chunks before it are missing. Conflict: the lease is
+// lost or the run is over.
 func (db *DB) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) error {
 	row := newChunkRow(c)
 	err := db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -146,6 +147,9 @@ func (db *DB) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) 
 		if n == 0 {
 			return sameChunk(ctx, tx, row)
 		}
+		if err := tiled(ctx, tx, c.Ref, c.Index+1); err != nil {
+			return err
+		}
 		_, err = tx.NewRaw("UPDATE transcriptions SET cut_samples = cut_samples + ?, updated_at = clock_timestamp() WHERE id = ?",
 			c.End-c.Start, c.Ref.ID).Exec(ctx)
 		if err != nil {
@@ -154,6 +158,18 @@ func (db *DB) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) 
 		return addStep(ctx, tx, newStepRow(c.Ref, p, pipeline.Transcribe, c.Index, int64(c.Len())))
 	})
 	return wrap(err, "add chunk %d of %s", c.Index, c.Ref)
+}
+
+// tiled returns an error unless a run has that many chunks. A worker may outlive a crash
+// of the server of the database, which may have forgotten the chunk that was added last,
+// see inHaste. It must not go on behind the hole: another attempt takes up cutting behind
+// what is there.
+func tiled(ctx context.Context, tx bun.Tx, ref transcription.Ref, want int) error {
+	n, err := tx.NewSelect().Model((*chunkRow)(nil)).Where("c.transcription_id = ?", ref.ID).Where("c.run = ?", ref.Run).Count(ctx)
+	if err == nil && int(n) < want {
+		err = fmt.Errorf("only %d of %d chunks of %s are recorded", n, want, ref)
+	}
+	return err
 }
 
 // sameChunk returns an error when the chunk of that index is not the one in row:

@@ -63,10 +63,14 @@ func saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pipeline.Sou
 
 // FinishPrepare records that there are no more chunks and the true length; the
 // status becomes transcribing. Advance does the rest, also when there is no chunk
-// at all. Conflict: the lease is lost or the run is over.
+// at all. It is an error when chunks are missing. Conflict: the lease is lost or the run
+// is over.
 func (db *DB) FinishPrepare(ctx context.Context, l pipeline.Lease, s pipeline.Source) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := saveSource(ctx, tx, l, s); err != nil {
+			return err
+		}
+		if err := tiled(ctx, tx, l.Step.Ref, s.Chunks); err != nil {
 			return err
 		}
 		if err := finish(ctx, tx, l); err != nil {

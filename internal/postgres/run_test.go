@@ -128,7 +128,7 @@ func writes(db *postgres.DB) map[string]struct {
 		"SaveSource":    {pipeline.Prepare, func(t *testing.T, l pipeline.Lease) error { return db.SaveSource(t.Context(), l, source(1)) }},
 		"FinishPrepare": {pipeline.Prepare, func(t *testing.T, l pipeline.Lease) error { return db.FinishPrepare(t.Context(), l, source(1)) }},
 		"AddChunk": {pipeline.Prepare, func(t *testing.T, l pipeline.Lease) error {
-			return db.AddChunk(t.Context(), l, chunk(l.Step.Ref, l.Step.Ref.ID, 7))
+			return db.AddChunk(t.Context(), l, chunk(l.Step.Ref, l.Step.Ref.ID, 0))
 		}},
 		"FinishChunk": {pipeline.Transcribe, func(t *testing.T, l pipeline.Lease) error {
 			return db.FinishChunk(t.Context(), l, result(chunk(l.Step.Ref, l.Step.Ref.ID, 0)))

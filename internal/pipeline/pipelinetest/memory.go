@@ -5,6 +5,7 @@ package pipelinetest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -235,11 +236,25 @@ func (m *Memory) AddChunk(_ context.Context, l pipeline.Lease, c pipeline.Chunk)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(r.chunks, func(old pipeline.Chunk) bool { return old.Index == c.Index }) {
+	if c.Index > len(r.chunks) {
+		return fmt.Errorf("chunk %d is added behind %d", c.Index, len(r.chunks))
+	}
+	if c.Index == len(r.chunks) {
 		r.chunks = append(r.chunks, c)
 	}
 	r.add(pipeline.Transcribe, c.Index)
 	return nil
+}
+
+// Crash forgets the chunk of a run that was added last, with its step, as the server of a
+// database does that had not written it down yet.
+func (m *Memory) Crash(id uuid.UUID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.runs[id]
+	last := len(r.chunks) - 1
+	r.chunks = r.chunks[:last]
+	r.steps = slices.DeleteFunc(r.steps, func(s *stepRow) bool { return s.step.Kind == pipeline.Transcribe && s.step.Index == last })
 }
 
 // FinishPrepare implements pipeline.Store.
@@ -249,6 +264,9 @@ func (m *Memory) FinishPrepare(_ context.Context, l pipeline.Lease, s pipeline.S
 	r, row, err := m.held(l)
 	if err != nil {
 		return err
+	}
+	if len(r.chunks) < s.Chunks {
+		return fmt.Errorf("%d of %d chunks are there", len(r.chunks), s.Chunks)
 	}
 	r.save(s)
 	row.state = done

@@ -48,6 +48,7 @@ func TestStore(t *testing.T, open func(t *testing.T) (Store, uuid.UUID)) {
 		"what has ended cannot be canceled":            testCanceledTooLate,
 		"no result is left out":                        testResults,
 		"a chunk may be added twice":                   testSameChunk,
+		"no chunk is added behind a hole":              testHole,
 		"a run that is ready is found":                 testUnadvanced,
 		"the epoch is remembered":                      testEpoch,
 		"what nobody needs is garbage until collected": testGarbage,
@@ -510,23 +511,6 @@ func testResults(t *testing.T, b *bench) {
 	must(t, err)
 	if len(results) != 2 {
 		t.Errorf("got %v, want both", results)
-	}
-}
-
-func testSameChunk(t *testing.T, b *bench) {
-	ref := b.create(t)
-	l := b.claim(t, long)
-	must(t, b.SaveSource(t.Context(), l, source))
-	for range 2 {
-		must(t, b.AddChunk(t.Context(), l, b.chunk(ref, 0)))
-	}
-	chunks, err := b.Chunks(t.Context(), ref)
-	must(t, err)
-	if diff := cmp.Diff(chunks, []pipeline.Chunk{b.chunk(ref, 0)}); diff != "" {
-		t.Error(diff)
-	}
-	if steps := b.dispatch(t, 100); len(steps) != 1 {
-		t.Errorf("got %v, want one", steps)
 	}
 }
 
