@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -211,6 +212,27 @@ func TestFeed_resumed(t *testing.T) {
 			if got := slices.Concat(told(transcription.News{Items: news.Items[:i+1]}), told(rest)); !slices.Equal(got, whole) {
 				t.Errorf("behind item %d: %d of %d", i, len(got), len(whole))
 			}
+		}
+	})
+}
+
+// A change that was told and that the database forgot in a crash leaves a place ahead of
+// all others. Who comes back with it is told the end all the same, once.
+func TestFeed_forgottenChange(t *testing.T) {
+	t.Parallel()
+	onAir(t, transcription.FeedOptions{}, func(t *testing.T, b *broadcast) {
+		b.becomes(transcription.Preparing)
+		l := b.listen(t, transcription.Place{Run: 1, Change: math.MaxInt64})
+		defer l.Close()
+		l.next(t)
+		l.want(t, "0 0")
+		b.becomes(transcription.Transcribing)
+		b.becomes(transcription.Completed, "s")
+		b.Hint(b.id)
+		l.next(t)
+		l.want(t, "0s", "completed")
+		if err := l.hear(t.Context()); !errors.Is(err, io.EOF) {
+			t.Errorf("behind the end: %v", err)
 		}
 	})
 }

@@ -57,17 +57,20 @@ type News struct {
 const batch = 100
 
 // newsSince returns what s has behind a place that it covers. The end of the run comes
-// last, behind all its segments. Moved says whether it is also told how far it is.
+// last, behind all its segments, and nobody but who has it goes without: a database that
+// has crashed may forget a change that was told, and count on from before it. Moved says
+// whether it is also told how far it is.
 func newsSince(s *Standing, p Place, moved bool) News {
 	news, p := News{Standing: s}, p.within(s.Run)
 	var end *Event
 	for i := range s.Changes {
 		c := &s.Changes[i]
 		switch {
-		case c.ID <= p.Change:
 		case c.Status().Final():
-			end = c
-		default:
+			if c.ID != p.Change {
+				end = c
+			}
+		case c.ID > p.Change:
 			p.Change = c.ID
 			news.Items = append(news.Items, Item{Place: p, Change: c})
 		}
