@@ -55,6 +55,9 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	if device == courier {
 		return deliver(ctx, c)
 	}
+	if _, set := lookup("GOGC"); !set {
+		debug.SetGCPercent(headroom)
+	}
 	return work(ctx, c)
 }
 
@@ -64,7 +67,6 @@ const headroom = 40
 
 // work opens everything, bottom-up, and does steps until ctx ends.
 func work(ctx context.Context, c config.Worker) (err error) {
-	debug.SetGCPercent(headroom)
 	registry := daemon.NewRegistry()
 	restarts, err := daemon.Counter(registry, "turboscribe_engine_restarts_total",
 		"How often the engine process was started again: after a crash, after it was killed to end what was canceled, "+

@@ -94,7 +94,7 @@ func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
 	if err != nil || !ready {
 		return wrap(settled(none(err, "The transcription was deleted.")), "look at %s", ref)
 	}
-	err = db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		p, err := lockRun(ctx, tx, ref)
 		if err != nil || p.Status != transcription.Transcribing {
 			return settled(err)

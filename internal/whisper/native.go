@@ -246,14 +246,15 @@ func (n *native) detect(ctx context.Context, m transcription.Model, pcm []int16)
 }
 
 func (n *native) decode(ctx context.Context, m transcription.Model, o pipeline.DecodeOptions, pcm []int16) (found []transcription.Segment, err error) {
+	length := audio.Samples(len(pcm)).Duration()
 	err = n.with(ctx, m, func(w *weights, s *slot) error {
 		r, err := transcribe(func(from time.Duration, temperature float32) ([]passage, error) {
 			p, err := n.params(w, m, o, temperature)
 			if err != nil {
 				return nil, err
 			}
-			return w.decode(s, p, o.Prompt, floats(pcm[audio.FromDuration(from):]))
-		}, audio.Samples(len(pcm)).Duration())
+			return w.decode(s, p, o.Prompt, floats(within(pcm, from, length)))
+		}, length)
 		found = settle(r.segments, r.timed, pcm)
 		return err
 	})
