@@ -1,10 +1,12 @@
 package postgres_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
@@ -107,5 +109,30 @@ func TestDB_Transcription_estimatedRange(t *testing.T) {
 	}
 	if got.Soonest < 20*time.Second || got.Soonest > 45*time.Second || got.Latest < 220*time.Second || got.Latest > 250*time.Second {
 		t.Errorf("got %v to %v", got.Soonest, got.Latest)
+	}
+}
+
+// Whoever pauses the queue keeps events back, and nothing is lost.
+func TestPauseQueue_deliver(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	h, owner, ctx := hooks(t, db), addUser(t, db), t.Context()
+	d := testEvent(t, addWebhook(t, h, owner))
+	ok(t, h.CreateDelivery(ctx, d))
+	s := dispatchedDelivery(t, db, d.ID)
+	q, err := db.PauseQueue(ctx, owner, "deliver")
+	ok(t, err)
+	if q.Paused == nil || q.Waiting != 1 || q.Dispatched != 0 || q.Running != 0 {
+		t.Errorf("got %+v", q)
+	}
+	_, err = db.Claim(ctx, s, worker, leaseOf)
+	wantKind(t, err, fault.Conflict)
+	if ids := dispatchedNow(t, db, 0); len(ids) != 0 {
+		t.Errorf("%v are sent from a queue that is paused", ids)
+	}
+	_, err = db.ResumeQueue(ctx, owner, "deliver")
+	ok(t, err)
+	if ids := dispatchedNow(t, db, 0); !slices.Equal(ids, []uuid.UUID{d.ID}) {
+		t.Errorf("got %v, want %s", ids, d.ID)
 	}
 }
