@@ -106,11 +106,8 @@ func (c *Cutter) full(frames []Frame, lo int) (at int, ok bool) {
 	if c.o.Window == 0 {
 		return 0, false
 	}
-	end := Samples(len(frames)) * FrameSize
-	w := packer{size: c.o.Window, tile: Span{0, end}}
-	for _, s := range Speech(frames, 0, end) {
-		w.add(split(frames, 0, s, c.o.Window))
-	}
+	all := Span{End: Samples(len(frames)) * FrameSize}
+	w := pack(frames, 0, all, Speech(frames, 0, all.End), c.o.Window)
 	runs(frames, lo, func(start, stop int) {
 		for _, full := range w.windows {
 			if border := int(full.End / FrameSize); stop-start >= minSilence && start < border && border < stop {

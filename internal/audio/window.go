@@ -69,13 +69,19 @@ func Windows(pcm []int16, p Piece, size Samples, heard []Span) ([]Window, []Span
 	if speech == nil {
 		speech = slices.DeleteFunc(Speech(frames, p.From, p.To), func(s Span) bool { return noise(pcm[s.Start-p.From : s.End-p.From]) })
 	}
-	var w packer
-	w.size, w.start, w.tile = size, p.Start, Span{p.Start, p.End}
-	for _, s := range speech {
-		w.add(split(frames, p.From, s, size))
-	}
+	w := pack(frames, p.From, Span{p.Start, p.End}, speech, size)
 	w.close(p.End)
 	return w.windows, speech
+}
+
+// pack returns the windows that the speech of a tile fills, but for the last, which is
+// still open. The first of frames begins at offset.
+func pack(frames []Frame, offset Samples, tile Span, speech []Span, size Samples) *packer {
+	w := &packer{size: size, start: tile.Start, tile: tile}
+	for _, s := range speech {
+		w.add(split(frames, offset, s, size))
+	}
+	return w
 }
 
 // split returns s cut into stretches of at most size: itself when it is short

@@ -53,8 +53,7 @@ type Stream struct {
 // Each tool needs a while to start. So ffmpeg starts at once, as most files need it,
 // and anew for a file that turns out to need it otherwise.
 func (m *Media) Decode(ctx context.Context, path string, channels int) (*Stream, error) {
-	likely := Probe{Channels: channels}
-	s, err := m.decode(ctx, path, likely, channels)
+	s, err := m.decode(ctx, path, Probe{}, channels)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +65,7 @@ func (m *Media) Decode(ctx context.Context, path string, channels int) (*Stream,
 	if channels != stereo || probe.Channels != stereo {
 		channels = mono
 	}
-	if channels == s.channels && late(probe) == late(likely) {
+	if channels == s.channels && !late(probe) {
 		s.claim, s.promised = probe.Duration, probe.Promised
 		return s, nil
 	}
@@ -86,8 +85,8 @@ const (
 // layouts are ffmpeg's names for them.
 var layouts = map[int]string{mono: "mono", stereo: "stereo"}
 
-// decode is Decode for a file of which probe is known, or likely, and that has so many
-// channels or is to be mixed to one.
+// decode is Decode for a file of which probe is known, or taken for granted, and that has
+// so many channels or is to be mixed to one.
 func (m *Media) decode(ctx context.Context, path string, probe Probe, channels int) (*Stream, error) {
 	path, size, err := locate(path)
 	if err != nil {

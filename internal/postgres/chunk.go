@@ -112,19 +112,27 @@ func (db *DB) Results(ctx context.Context, ref transcription.Ref) ([]pipeline.Ch
 // nine tenths of the whole and not final, are left out.
 func soFar(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error {
 	var rows []chunkRow
-	err := chunks(tx, &rows, t.Ref()).Column("start_sample", "end_sample", "from_sample", "to_sample", "channel", "segments").Where("c.done_at IS NOT NULL").Scan(ctx)
-	if err != nil {
+	if err := chunks(tx, &rows, t.Ref()).Column(partial...).Where("c.done_at IS NOT NULL").Scan(ctx); err != nil {
 		return err
 	}
-	parts := each(rows, func(r chunkRow) transcription.Part {
-		return transcription.Part{Piece: r.domain().Piece, Channel: r.Channel, Segments: each(r.Segments, segment.domain)}
-	})
-	t.Segments, _ = transcription.Transcript(parts)
+	t.Segments, _ = transcription.Transcript(each(rows, func(r chunkRow) transcription.Part { return r.part() }))
 	t.Text = transcription.Text(t.Segments)
-	for i := range t.Segments {
-		t.Segments[i].Words = nil
-	}
+	dropWords(t.Segments)
 	return nil
+}
+
+// partial names the columns that part needs.
+var partial = []string{"start_sample", "end_sample", "from_sample", "to_sample", "channel", "segments"}
+
+// part returns what was heard in a chunk; nil segments when that is not known.
+func (r *chunkRow) part() transcription.Part {
+	return transcription.Part{Piece: r.domain().Piece, Channel: r.Channel, Segments: each(r.Segments, segment.domain)}
+}
+
+func dropWords(segments []transcription.Segment) {
+	for i := range segments {
+		segments[i].Words = nil
+	}
 }
 
 // AddChunk records a chunk together with its Transcribe step. The same chunk may be

@@ -59,20 +59,16 @@ func lasting(ctx context.Context, tx bun.Tx, s *transcription.Standing) ([]trans
 		return segmentsFrom(ctx, tx, s.ID, s.First)
 	}
 	var rows []chunkRow
-	err := chunks(tx, &rows, s.Ref()).Column("start_sample", "end_sample", "from_sample", "to_sample", "channel", "segments").Scan(ctx)
-	if err != nil {
+	if err := chunks(tx, &rows, s.Ref()).Column(partial...).Scan(ctx); err != nil {
 		return nil, err
 	}
 	known := each(rows, func(r chunkRow) transcription.Known {
-		part := transcription.Part{Piece: r.domain().Piece, Channel: r.Channel, Segments: each(r.Segments, segment.domain)}
-		return transcription.Known{Part: part, Done: r.Segments != nil} // nil, too, when it was forgotten
+		return transcription.Known{Part: r.part(), Done: r.Segments != nil} // nil, too, when it was forgotten
 	})
 	whole := s.Status == transcription.Transcribing || s.Status == transcription.Merging
 	all := transcription.Settled(known, whole)
 	all = all[min(s.First, len(all)):]
-	for i := range all {
-		all[i].Words = nil
-	}
+	dropWords(all)
 	return all, nil
 }
 

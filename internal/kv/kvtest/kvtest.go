@@ -34,7 +34,7 @@ func URL(t testing.TB) string {
 	default:
 		t.Skip("needs a Redis: set TS_TEST_REDIS_URL, or run `make test`")
 	}
-	leases := connect(t, base)
+	leases := Connect(t, base)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -75,13 +75,14 @@ func empty(t testing.TB, base string, n int) string {
 		t.Fatal(err)
 	}
 	u.Path = fmt.Sprint("/", n)
-	if err := connect(t, u.String()).FlushDB(t.Context()).Err(); err != nil {
+	if err := Connect(t, u.String()).FlushDB(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	return u.String()
 }
 
-func connect(t testing.TB, url string) *redis.Client {
+// Connect returns a client that is closed when the test ends.
+func Connect(t testing.TB, url string) *redis.Client {
 	t.Helper()
 	o, err := redis.ParseURL(url)
 	if err != nil {
@@ -106,7 +107,7 @@ func User(t testing.TB, base string) string {
 		t.Fatal(err)
 	}
 	name, password := "test-"+rand.Text(), rand.Text()
-	c := connect(t, base)
+	c := Connect(t, base)
 	if err := c.ACLSetUser(t.Context(), name, "on", ">"+password, "~*", "&*", "+@all").Err(); err != nil {
 		t.Fatal(err)
 	}

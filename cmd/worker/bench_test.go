@@ -14,8 +14,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 	"github.com/rs/zerolog"
 
 	"github.com/turboscribe/turboscribe/internal/audio"
@@ -43,7 +41,7 @@ const (
 func BenchmarkDispatch(b *testing.B) {
 	b.Run("asynq alone", func(b *testing.B) {
 		url := kvtest.URL(b)
-		redis := connect(b, url)
+		redis := kvtest.Connect(b, url)
 		client := asynq.NewClientFromRedisClient(redis)
 		var done sync.WaitGroup
 		done.Add(b.N)
@@ -281,20 +279,4 @@ func (deaf) Decode(_ context.Context, _ string, _ pipeline.DecodeOptions, window
 	end := audio.Samples(len(window)).Duration()
 	words := []transcription.Word{{Text: "Hello.", End: end, Confidence: 1}}
 	return []transcription.Segment{{Text: "Hello.", End: end, Confidence: 1, Words: words}}, nil
-}
-
-func connect(b *testing.B, url string) redis.UniversalClient {
-	b.Helper()
-	o, err := redis.ParseURL(url)
-	if err != nil {
-		b.Fatal(err)
-	}
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	client := redis.NewClient(o)
-	b.Cleanup(func() {
-		if err := client.Close(); err != nil {
-			b.Error(err)
-		}
-	})
-	return client
 }
