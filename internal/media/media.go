@@ -87,9 +87,14 @@ func (m *Media) strongest(ctx context.Context) sandbox {
 	return strongest(func(box sandbox) bool {
 		tried := *m
 		tried.box = box
-		_, _, err := tried.output(ctx, checkPatience, m.ffmpeg, "-version")
-		return err == nil
+		return tried.starts(ctx)
 	})
+}
+
+// starts reports whether ffmpeg starts in the sandbox.
+func (m *Media) starts(ctx context.Context) bool {
+	_, _, err := m.output(ctx, checkPatience, m.ffmpeg, "-version")
+	return err == nil
 }
 
 // checkPatience is how long a tool may take to print its version.

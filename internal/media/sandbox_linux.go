@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,16 +17,17 @@ import (
 // own process group, killed with this process, and limits set just after the
 // start. Everything else is added where the machine allows it.
 type sandbox struct {
-	prlimit string // launcher that sets the limits before the tool runs
-	setpriv string // launcher that takes away the way to more rights
-	network bool   // a network namespace with nothing in it
-	user    bool   // and a user namespace, by which an ordinary user may make one
+	prlimit   string // launcher that sets the limits before the tool runs
+	setpriv   string // launcher that takes away the way to more rights
+	network   bool   // a network namespace with nothing in it
+	processes bool   // a process namespace, which ends with the tool, whoever has left the process group
+	user      bool   // and a user namespace, by which an ordinary user may make the others
 }
 
 // strongest returns the strongest sandbox that works: all walls where that is
 // allowed, or else as many as are, one by one.
 func strongest(works func(sandbox) bool) sandbox {
-	all := sandbox{prlimit: installed("prlimit"), setpriv: installed("setpriv"), network: true, user: os.Geteuid() != 0}
+	all := sandbox{prlimit: installed("prlimit"), setpriv: installed("setpriv"), network: true, processes: true, user: os.Geteuid() != 0}
 	if works(all) {
 		return all
 	}
@@ -35,6 +37,7 @@ func strongest(works func(sandbox) bool) sandbox {
 		func(s *sandbox) { s.setpriv = all.setpriv },
 		func(s *sandbox) { s.network = true },
 		func(s *sandbox) { s.network, s.user = true, !s.network }, // root of a container may lack the right to the former
+		func(s *sandbox) { s.processes = true },
 	} {
 		next := box
 		if wall(&next); next != box && works(next) {
@@ -65,6 +68,9 @@ func (s sandbox) String() string {
 	if s.network {
 		walls = append(walls, "no network")
 	}
+	if s.processes {
+		walls = append(walls, "processes of its own")
+	}
 	return strings.Join(walls, ", ")
 }
 
@@ -73,7 +79,7 @@ func (s sandbox) argv(limits []limit, tool string, args []string) []string {
 	var argv []string
 	if s.prlimit != "" {
 		argv = append(argv, s.prlimit)
-		for _, l := range limits {
+		for _, l := range s.fitting(limits) {
 			argv = append(argv, fmt.Sprintf("--%s=%d", l.name, l.max))
 		}
 		argv = append(argv, "--")
@@ -90,6 +96,9 @@ func (s sandbox) attr() *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if s.network {
 		a.Cloneflags |= syscall.CLONE_NEWNET
+	}
+	if s.processes {
+		a.Cloneflags |= syscall.CLONE_NEWPID
 	}
 	if s.user {
 		a.Cloneflags |= syscall.CLONE_NEWUSER
@@ -117,7 +126,17 @@ func limitsFor(patience time.Duration) []limit {
 		{"fsize", unix.RLIMIT_FSIZE, 0},
 		{"nofile", unix.RLIMIT_NOFILE, 64},
 		{"core", unix.RLIMIT_CORE, 0},
+		{"nproc", unix.RLIMIT_NPROC, 512},
 	}
+}
+
+// fitting leaves out the limit of processes where they are not counted by themselves: there it counts all
+// of the user's, and a busy neighbour would keep ffmpeg from starting a thread. Root has none.
+func (s sandbox) fitting(limits []limit) []limit {
+	if s.user {
+		return limits
+	}
+	return slices.DeleteFunc(slices.Clone(limits), func(l limit) bool { return l.resource == unix.RLIMIT_NPROC })
 }
 
 // limit sets the limits on a tool that has started without a launcher. A tool
@@ -126,7 +145,7 @@ func (s sandbox) limit(pid int, limits []limit) error {
 	if s.prlimit != "" {
 		return nil
 	}
-	for _, l := range limits {
+	for _, l := range s.fitting(limits) {
 		err := unix.Prlimit(pid, l.resource, &unix.Rlimit{Cur: l.max, Max: l.max}, nil)
 		if err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("set %s: %w", l.name, err)

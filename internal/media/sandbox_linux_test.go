@@ -23,7 +23,7 @@ func TestSandbox(t *testing.T) {
 			inside.box = box
 			// The read waits until the limits are set from outside.
 			out, _, err := inside.output(t.Context(), time.Minute, "/bin/sh", "-c",
-				"until [ $(ulimit -n) = 64 ]; do :; done; ulimit -t; ulimit -v; ulimit -f; ulimit -c; pwd; env; cat /proc/self/status; cat /proc/net/dev")
+				"until [ $(ulimit -n) = 64 ]; do :; done; ulimit -t; ulimit -v; ulimit -f; ulimit -c; pwd; env; echo processes $(ulimit -p); cat /proc/self/status; cat /proc/net/dev")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,6 +39,9 @@ func TestSandbox(t *testing.T) {
 			if box.setpriv != "" && !strings.Contains(got, "NoNewPrivs:\t1") {
 				t.Error("it may gain privileges")
 			}
+			if box.user && !strings.Contains(got, "processes 512\n") {
+				t.Error("it may start any number of processes")
+			}
 			if found := interfaces(got); box.network && !slices.Equal(found, []string{"lo"}) {
 				t.Errorf("it sees the network interfaces %q", found)
 			}
@@ -53,6 +56,22 @@ func TestSandbox(t *testing.T) {
 				t.Errorf("a plain file does not decode: %d samples, %v", len(pcm), err)
 			}
 		})
+	}
+}
+
+// TestSandbox_strays: whoever left the process group outlived ffmpeg, the limit of time and the worker.
+// It holds the pipe that it has inherited, so the answer ends when it does.
+func TestSandbox_strays(t *testing.T) {
+	t.Parallel()
+	m := open(t, Options{})
+	m.box.processes = true
+	if !m.starts(t.Context()) {
+		t.Log("this machine makes no process namespaces")
+		return
+	}
+	out, _, err := m.output(t.Context(), 24*time.Hour, "/bin/sh", "-c", "setsid sleep 86400 & echo begun")
+	if err != nil || string(out) != "begun\n" {
+		t.Errorf("got %q, %v", out, err)
 	}
 }
 
@@ -84,14 +103,26 @@ func TestStrongest(t *testing.T) {
 		{"nothing", func(sandbox) bool { return false }, func(s sandbox) bool { return s == sandbox{} }},
 		{"no namespaces", func(s sandbox) bool { return !s.network }, func(s sandbox) bool { return s.prlimit == installed("prlimit") && !s.network && !s.user }},
 		{"user namespaces only", func(s sandbox) bool { return s.network == s.user }, func(s sandbox) bool { return s.network && s.user }},
-		{"root's namespaces only", func(s sandbox) bool { return !s.user }, func(s sandbox) bool { return s.network && !s.user }},
+		{"root's namespaces only", func(s sandbox) bool { return !s.user }, func(s sandbox) bool { return s.network && s.processes && !s.user }},
+		{"no process namespaces", func(s sandbox) bool { return !s.processes }, func(s sandbox) bool { return s.network && !s.processes }},
 	}
 	for _, tt := range tests {
 		if got := strongest(tt.works); !tt.want(got) {
 			t.Errorf("%s: got %+v", tt.name, got)
 		}
 	}
-	if got := (sandbox{setpriv: "x", network: true, user: true}).String(); got != "process group, limits, no new privileges, user namespace, no network" {
+	if got := (sandbox{setpriv: "x", network: true, processes: true, user: true}).String(); got != "process group, limits, no new privileges, user namespace, no network, processes of its own" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestFitting: where processes are not counted by themselves, the limit would be one of all that the user runs.
+func TestFitting(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{true, false} {
+		argv := sandbox{prlimit: "prlimit", user: own}.argv(limitsFor(time.Minute), "ffmpeg", nil)
+		if got := slices.Contains(argv, "--nproc=512"); got != own {
+			t.Errorf("namespace %v: %q", own, argv)
+		}
 	}
 }
