@@ -149,32 +149,6 @@ func actor(c echo.Context) auth.Actor {
 	return who.actor
 }
 
-// signedIn lets through whoever is signed in, and says to everybody else why
-// they are not.
-func signedIn(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if who, ok := c.Get(callerKey).(caller); ok && who.err != nil {
-			return who.err
-		}
-		if err := actor(c).SignedIn(); err != nil {
-			return err
-		}
-		return next(c)
-	}
-}
-
-// require lets through whoever is signed in and has the permission.
-func require(p auth.Permission) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return signedIn(func(c echo.Context) error {
-			if err := actor(c).Require(p); err != nil {
-				return err
-			}
-			return next(c)
-		})
-	}
-}
-
 // sameOrigin refuses what a page of somebody else makes a browser send. Bearer
 // tokens are exempt: no browser adds them on its own.
 func (s *Server) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
@@ -186,16 +160,6 @@ func (s *Server) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 			return fault.Wrap(err, fault.Forbidden, "This request came from a page of another site. Send it from this one, or with a bearer token.").
 				WithCode("cross_origin")
 		}
-		return next(c)
-	}
-}
-
-// maxSmallBody bounds every body but that of an upload.
-const maxSmallBody = 64 << 10
-
-func small(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		c.Request().Body = limited(c, maxSmallBody)
 		return next(c)
 	}
 }

@@ -12,62 +12,131 @@ const (
 	root       = "/api/v1"
 	authPath   = root + "/auth"
 	uploadPath = root + "/files/upload"
+	adminPath  = root + "/admin"
+	hooksPath  = root + "/webhooks"
 	queuesPath = "/admin/queues"
 )
 
-// route lists every route. openapi.yaml has the same ones, which a test checks
-// both ways. What knows GET knows HEAD too, which newEcho sees to.
-func (s *Server) route(e *echo.Echo) {
-	e.POST(authPath+"/register", s.register, small)
-	e.POST(authPath+"/login", s.login, small)
-	e.POST(authPath+"/refresh", s.refresh, small)
-	e.POST(authPath+"/logout", s.logout, small)
-	e.GET(root+"/me", s.me, small, signedIn)
+// route is a row of the table that says who may do what, and how much they may send.
+type route struct {
+	method, path string
+	handler      echo.HandlerFunc
+	access       access
+	body         int64 // bytes at most; streamed: the handler bounds it
+}
 
-	read, write := require(auth.ReadTranscriptions), require(auth.WriteTranscriptions)
-	e.POST(uploadPath, s.upload, write, s.admitted)
-	e.GET(root+"/transcriptions", s.listTranscriptions, small, read)
-	e.GET(root+"/transcriptions/:id", s.showTranscription, small, read)
-	e.GET(root+"/transcriptions/:id/history", s.showHistory, small, read)
-	if s.feed != nil {
-		e.GET(root+"/transcriptions/:id/events", s.followTranscription, small, read)
+const (
+	small    = 64 << 10
+	streamed = 0
+)
+
+// access returns the fault of whoever may not use a route.
+type access func(auth.Actor) error
+
+func anybody(auth.Actor) error { return nil }
+
+func signedIn(who auth.Actor) error { return who.SignedIn() }
+
+func may(p auth.Permission) access {
+	return func(who auth.Actor) error { return who.Require(p) }
+}
+
+var (
+	read  = may(auth.ReadTranscriptions)
+	write = may(auth.WriteTranscriptions)
+)
+
+// routes is the table of all routes. openapi.yaml has the same ones, and TestAccess every
+// one of them for everybody. What knows GET knows HEAD too, which newEcho sees to.
+func (s *Server) routes() []route {
+	table := []route{
+		{"POST", authPath + "/register", s.register, anybody, small},
+		{"POST", authPath + "/login", s.login, anybody, small},
+		{"POST", authPath + "/refresh", s.refresh, anybody, small},
+		{"POST", authPath + "/logout", s.logout, anybody, small},
+		{"GET", root + "/me", s.me, signedIn, small},
+
+		{"POST", uploadPath, s.admitted(s.upload), write, streamed},
+		{"GET", root + "/transcriptions", s.listTranscriptions, read, small},
+		{"GET", root + "/transcriptions/:id", s.showTranscription, read, small},
+		{"GET", root + "/transcriptions/:id/history", s.showHistory, read, small},
+		{"POST", root + "/transcriptions/:id/cancel", s.cancelTranscription, write, small},
+		{"POST", root + "/transcriptions/:id/retry", s.retryTranscription, write, small},
+		{"DELETE", root + "/transcriptions/:id", s.deleteTranscription, write, small},
+		{"GET", root + "/export/:id", s.exportTranscription, read, small},
+
+		{"GET", adminPath + "/queues", s.listQueues, may(auth.WatchQueues), small},
+		{"POST", adminPath + "/queues/:name/pause", s.pauseQueue, may(auth.ManageQueues), small},
+		{"POST", adminPath + "/queues/:name/resume", s.resumeQueue, may(auth.ManageQueues), small},
+
+		{"GET", hooksPath, s.listWebhooks, read, small},
+		{"POST", hooksPath, s.createWebhook, write, small},
+		{"POST", hooksPath + "/key", s.rotateKey, write, small},
+		{"GET", hooksPath + "/deliveries", s.listDeliveries, read, small},
+		{"GET", hooksPath + "/deliveries/:id", s.showDelivery, read, small},
+		{"POST", hooksPath + "/deliveries/:id/replay", s.replayDelivery, write, small},
+		{"GET", hooksPath + "/:id", s.showWebhook, read, small},
+		{"PUT", hooksPath + "/:id", s.changeWebhook, write, small},
+		{"DELETE", hooksPath + "/:id", s.deleteWebhook, write, small},
+		{"POST", hooksPath + "/:id/rotate", s.rotateWebhook, write, small},
+		{"POST", hooksPath + "/:id/test", s.testWebhook, write, small},
+
+		{"GET", root + "/limits", s.limits, anybody, small},
+		{"GET", root + "/models", s.models, signedIn, small},
+		{"GET", root + "/openapi.yaml", s.document, anybody, small},
 	}
-	e.POST(root+"/transcriptions/:id/cancel", s.cancelTranscription, small, write)
-	e.POST(root+"/transcriptions/:id/retry", s.retryTranscription, small, write)
-	e.DELETE(root+"/transcriptions/:id", s.deleteTranscription, small, write)
-	e.GET(root+"/export/:id", s.exportTranscription, small, read)
+	return append(table, s.optional()...)
+}
 
-	e.GET(root+"/admin/queues", s.listQueues, small, require(auth.WatchQueues))
-	e.POST(root+"/admin/queues/:name/pause", s.pauseQueue, small, require(auth.ManageQueues))
-	e.POST(root+"/admin/queues/:name/resume", s.resumeQueue, small, require(auth.ManageQueues))
-
-	hooks := root + "/webhooks"
-	e.GET(hooks, s.listWebhooks, small, read)
-	e.POST(hooks, s.createWebhook, small, write)
-	e.POST(hooks+"/key", s.rotateKey, small, write)
-	e.GET(hooks+"/deliveries", s.listDeliveries, small, read)
-	e.GET(hooks+"/deliveries/:id", s.showDelivery, small, read)
-	e.POST(hooks+"/deliveries/:id/replay", s.replayDelivery, small, write)
-	e.GET(hooks+"/:id", s.showWebhook, small, read)
-	e.PUT(hooks+"/:id", s.changeWebhook, small, write)
-	e.DELETE(hooks+"/:id", s.deleteWebhook, small, write)
-	e.POST(hooks+"/:id/rotate", s.rotateWebhook, small, write)
-	e.POST(hooks+"/:id/test", s.testWebhook, small, write)
-
-	e.GET(root+"/limits", s.limits, small)
-	e.GET(root+"/models", s.models, small, signedIn)
-	e.GET(root+"/openapi.yaml", s.document, small)
-
+// optional are the routes to what this installation may do without.
+func (s *Server) optional() (table []route) {
+	if s.feed != nil {
+		table = append(table, route{"GET", root + "/transcriptions/:id/events", s.followTranscription, read, small})
+	}
 	if s.live != nil {
-		e.GET("/livez", echo.WrapHandler(s.live), small)
+		table = append(table, route{"GET", "/livez", echo.WrapHandler(s.live), anybody, small})
 	}
 	if s.ready != nil {
-		e.GET("/readyz", echo.WrapHandler(s.ready), small)
+		table = append(table, route{"GET", "/readyz", echo.WrapHandler(s.ready), anybody, small})
 	}
-	if s.queues != nil {
-		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
-			e.Add(method, queuesPath, s.dashboard, small, require(auth.WatchQueues))
-			e.Add(method, queuesPath+"/*", s.dashboard, small, require(auth.WatchQueues))
+	if s.queues == nil {
+		return table
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		for _, path := range []string{queuesPath, queuesPath + "/*"} {
+			table = append(table, route{method, path, s.dashboard, may(auth.WatchQueues), small})
 		}
+	}
+	return table
+}
+
+// serve adds a route to the router.
+func (r route) serve(e *echo.Echo) {
+	e.Add(r.method, r.path, r.handler, r.bounded, r.allowed)
+}
+
+// bounded bounds the body.
+func (r route) bounded(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if r.body != streamed {
+			c.Request().Body = limited(c, r.body)
+		}
+		return next(c)
+	}
+}
+
+// allowed lets through who may use the route. Whose token is no good is told that instead
+// of being taken for nobody.
+func (r route) allowed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		who, _ := c.Get(callerKey).(caller)
+		err := r.access(who.actor)
+		if err != nil && who.err != nil {
+			return who.err
+		}
+		if err != nil {
+			return err
+		}
+		return next(c)
 	}
 }

@@ -151,7 +151,9 @@ func (s *Server) newEcho(o Options) *echo.Echo {
 		e.Use(crossOrigin(o.AllowedOrigins))
 	}
 	e.Use(s.authenticated, s.sameOrigin)
-	s.route(e)
+	for _, r := range s.routes() {
+		r.serve(e)
+	}
 	return e
 }
 
