@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -85,10 +86,19 @@ func (a *app) exportCommand() *cobra.Command {
 			return a.export(cmd.Context(), args[0], format, output, force)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "txt", "txt, srt, vtt or json")
+	cmd.Flags().StringVar(&format, "format", "txt", formatNames())
 	cmd.Flags().StringVar(&output, "output", "-", "file to write, or - for standard output")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file that exists")
 	return cmd
+}
+
+// formatNames lists the formats of exports.
+func formatNames() string {
+	var names []string
+	for _, f := range transcription.Formats() {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (a *app) export(ctx context.Context, id, format, output string, force bool) error {

@@ -24,7 +24,7 @@ func (a *app) transcribeCommand() *cobra.Command {
 		Args: withUsage(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return t.run(cmd.Context(), args) },
 	}
-	cmd.Flags().StringVar(&t.formatName, "format", "txt", "txt, srt, vtt or json")
+	cmd.Flags().StringVar(&t.formatName, "format", "txt", formatNames())
 	cmd.Flags().StringVar(&t.settings.Language, "language", "", "language that is spoken, such as en; detected when not given")
 	cmd.Flags().StringVar(&t.settings.Model, "model", "", "model to use, see turboscribe models; or fast, balanced, best")
 	cmd.Flags().StringVar(&t.settings.Prompt, "prompt", "", "names and terms that occur")

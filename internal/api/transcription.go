@@ -66,11 +66,7 @@ func (s *Server) exportTranscription(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := readQuery(c)
-	if err != nil {
-		return err
-	}
-	format, err := transcription.FindFormat(first(q.Get("format"), "txt"))
+	format, layout, err := readExport(c)
 	if err != nil {
 		return err
 	}
@@ -81,7 +77,21 @@ func (s *Server) exportTranscription(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, format.ContentType)
 	h.Set(echo.HeaderContentDisposition, attachment(format.FileName(t.File.Name)))
-	return format.Write(c.Response(), t)
+	return format.Write(c.Response(), t, layout)
+}
+
+// readExport returns what an export is to be: txt unless a format is named.
+func readExport(c echo.Context) (transcription.Format, transcription.Layout, error) {
+	q, err := readQuery(c)
+	if err != nil {
+		return transcription.Format{}, transcription.Layout{}, err
+	}
+	format, err := transcription.FindFormat(first(q.Get("format"), "txt"))
+	if err != nil {
+		return transcription.Format{}, transcription.Layout{}, err
+	}
+	layout, err := transcription.ReadLayout(format, q)
+	return format, layout, err
 }
 
 // readable returns a transcription with a text, be it that of an earlier run.

@@ -237,6 +237,10 @@ func TestExportTranscription(t *testing.T) {
 		{"?format=srt", "application/x-subrip; charset=utf-8", "srt", "00:00:01,500 --> "},
 		{"?format=vtt", "text/vtt; charset=utf-8", "vtt", "WEBVTT"},
 		{"?format=json", "application/json", "json", `"fileName": "interview.mp3"`},
+		{"?format=csv&bom=true", "text/csv; charset=utf-8", "csv", "\uFEFFindex,start,end,speaker,text,confidence\r\n0,1.500,"},
+		{"?format=tsv&speakers=false", "text/tab-separated-values; charset=utf-8", "tsv", "0\t1.500\t"},
+		{"?format=md&timestamps=true", "text/markdown; charset=utf-8", "md", "# interview\n"},
+		{"?format=vtt&highlight=true&maxChars=20&maxLines=1", "text/vtt; charset=utf-8", "vtt", "WEBVTT"},
 	}
 	w := newWorld(t)
 	id := w.store.add(t, w.ids["user"], completed)
@@ -254,6 +258,7 @@ func TestExportTranscription(t *testing.T) {
 		})
 	}
 	w.do(t, call{actor: "user", path: "/api/v1/export/" + id.String() + "?format=exe"}).expect(t, 400, "unknown_format")
+	w.do(t, call{actor: "user", path: "/api/v1/export/" + id.String() + "?format=srt&minDuration=3&maxDuration=2"}).expect(t, 400, "invalid_layout")
 }
 
 func TestExportTranscription_notCompleted(t *testing.T) {
@@ -397,7 +402,7 @@ func TestModels(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	got := newWorld(t).do(t, call{path: "/api/v1/limits"})
-	if want := `{"status":"success","data":{"maxBytes":1048576,"maxDuration":43200.000,"maxPrompt":400,"exportFormats":["txt","srt","vtt","json"]}}`; strings.TrimSpace(got.body) != want {
+	if want := `{"status":"success","data":{"maxBytes":1048576,"maxDuration":43200.000,"maxPrompt":400,"exportFormats":["txt","srt","vtt","json","csv","tsv","md"]}}`; strings.TrimSpace(got.body) != want {
 		t.Errorf("got %s, want %s", got.body, want)
 	}
 }

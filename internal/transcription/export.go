@@ -2,6 +2,7 @@ package transcription
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -12,22 +13,28 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
-// Format is a kind of file that a transcription can be exported as. Write leaves
-// the transcription as it is and returns only errors of w.
+// Format is a kind of file that a transcription can be exported as.
 type Format struct {
 	Name        string // as people ask for it
 	ContentType string
 	Extension   string // with the dot
-	Write       func(w io.Writer, t *Transcription) error
+	write       func(w io.Writer, t *Transcription, l Layout) error
 }
 
 // formats is ordered as people are shown it.
 var formats = []Format{
-	{Name: "txt", ContentType: "text/plain; charset=utf-8", Extension: ".txt", Write: writeTXT},
-	{Name: "srt", ContentType: "application/x-subrip; charset=utf-8", Extension: ".srt", Write: writeSRT},
-	{Name: "vtt", ContentType: "text/vtt; charset=utf-8", Extension: ".vtt", Write: writeVTT},
-	{Name: "json", ContentType: "application/json", Extension: ".json", Write: writeJSON},
+	{Name: "txt", ContentType: "text/plain; charset=utf-8", Extension: ".txt", write: lined(LF, writeTXT)},
+	{Name: "srt", ContentType: "application/x-subrip; charset=utf-8", Extension: ".srt", write: lined(LF, writeSRT)},
+	{Name: "vtt", ContentType: "text/vtt; charset=utf-8", Extension: ".vtt", write: lined(LF, writeVTT)},
+	{Name: "json", ContentType: "application/json", Extension: ".json", write: writeJSON},
+	{Name: "csv", ContentType: "text/csv; charset=utf-8", Extension: ".csv", write: lined(CRLF, writeCSV)},
+	{Name: "tsv", ContentType: "text/tab-separated-values; charset=utf-8", Extension: ".tsv", write: lined(LF, writeTSV)},
+	{Name: "md", ContentType: "text/markdown; charset=utf-8", Extension: ".md", write: lined(LF, writeMarkdown)},
 }
+
+// Write writes the transcription as a file and leaves it as it is. The layout has to be
+// one of the format, see ReadLayout. It returns only errors of w.
+func (f Format) Write(w io.Writer, t *Transcription, l Layout) error { return f.write(w, t, l) }
 
 // Formats returns every format that can be exported.
 func Formats() []Format { return slices.Clone(formats) }
@@ -53,14 +60,35 @@ func ordered(segments []Segment) []Segment {
 	return sorted
 }
 
-// printed runs write on a printer in front of w and returns the first error.
-func printed(w io.Writer, write func(*printer)) error {
-	p := &printer{w: bufio.NewWriter(w)}
-	write(p)
-	if p.err != nil {
-		return p.err
+// lined makes a writer of files that consist of lines, which end with ends unless the
+// layout says otherwise.
+func lined(ends LineEnds, write func(out *printer, t *Transcription, l Layout)) func(io.Writer, *Transcription, Layout) error {
+	return func(w io.Writer, t *Transcription, l Layout) error {
+		if cmp.Or(l.LineEnds, ends) == CRLF {
+			w = crlfWriter{w}
+		}
+		p := &printer{w: bufio.NewWriter(w)}
+		if l.BOM {
+			p.printf("\uFEFF")
+		}
+		write(p, t, l)
+		if p.err != nil {
+			return p.err
+		}
+		return p.w.Flush()
 	}
-	return p.w.Flush()
+}
+
+// crlfWriter ends lines as Windows does. What it is given ends them with a line feed,
+// and has no carriage returns.
+type crlfWriter struct{ w io.Writer }
+
+// Write returns the number of bytes of p.
+func (c crlfWriter) Write(p []byte) (int, error) {
+	if _, err := c.w.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // printer writes text and remembers the first error, so that the many small
@@ -74,6 +102,14 @@ func (p *printer) printf(format string, args ...any) {
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.w, format, args...)
 	}
+}
+
+// Write is for writers that want an io.Writer.
+func (p *printer) Write(b []byte) (n int, err error) {
+	if p.err == nil {
+		_, p.err = p.w.Write(b)
+	}
+	return len(b), p.err
 }
 
 // clean returns s on one line: valid UTF-8, without control characters, single

@@ -67,15 +67,15 @@ func TestFormats_ffmpeg(t *testing.T) {
 func TestCues_readable(t *testing.T) {
 	t.Parallel()
 	for _, tr := range []*Transcription{interview(), lecture()} {
-		for _, c := range cues(tr, false) {
+		for _, c := range cues(tr, CueRules{}, false) {
 			stay := c.end - c.start
-			chars := float64(len([]rune(strings.Join(c.lines, " "))))
+			chars := float64(len([]rune(c.text())))
 			if stay < 800*time.Millisecond || chars/stay.Seconds() > 20.5 {
-				t.Errorf("%q is shown for %v, %.1f characters a second", c.lines, stay, chars/stay.Seconds())
+				t.Errorf("%q is shown for %v, %.1f characters a second", c.text(), stay, chars/stay.Seconds())
 			}
-			for _, l := range c.lines {
+			for l := range strings.SplitSeq(c.text(), "\n") {
 				if last := l[strings.LastIndex(l, " ")+1:]; last == "the" || last == "a" || last == "of" {
-					t.Errorf("a line ends with %q: %q", last, c.lines)
+					t.Errorf("a line ends with %q: %q", last, c.text())
 				}
 			}
 		}
@@ -121,16 +121,58 @@ func randomSegment(r *rand.Rand, texts []string, at time.Duration) Segment {
 
 func checkFormats(t testing.TB, tr *Transcription) {
 	t.Helper()
-	srt := string(export(t, mustFormat(t, "srt"), tr))
-	checkCues(t, srt, parseSRT(t, srt), letters(arrowless(wantText(tr, true))))
-	vtt := string(export(t, mustFormat(t, "vtt"), tr))
-	checkCues(t, vtt, parseVTT(t, vtt), letters(wantText(tr, false)))
+	checkSubtitles(t, tr, CueRules{})
 	txt := string(export(t, mustFormat(t, "txt"), tr))
 	if got, want := letters(txt), letters(wantText(tr, true)); got != want {
 		t.Fatalf("txt has %q, want %q", got, want)
 	}
 	if out := export(t, mustFormat(t, "json"), tr); !json.Valid(out) {
 		t.Fatalf("json is not valid: %s", out)
+	}
+}
+
+func checkSubtitles(t testing.TB, tr *Transcription, rules CueRules) {
+	t.Helper()
+	srt := string(exportAs(t, mustFormat(t, "srt"), tr, Layout{Cues: rules}))
+	checkCues(t, srt, parseSRT(t, srt), rules.filled(), letters(arrowless(wantText(tr, true))))
+	vtt := string(exportAs(t, mustFormat(t, "vtt"), tr, Layout{Cues: rules}))
+	checkCues(t, vtt, parseVTT(t, vtt), rules.filled(), letters(wantText(tr, false)))
+	timed := string(exportAs(t, mustFormat(t, "vtt"), tr, Layout{Cues: rules, Highlight: true}))
+	checkHighlight(t, timed, vtt)
+}
+
+// checkHighlight checks that the times of words only rise inside their cues, and that
+// without them the file is the one without highlighting.
+func checkHighlight(t testing.TB, timed, bare string) {
+	t.Helper()
+	var last int
+	for line := range strings.SplitSeq(timed, "\n") {
+		if m := vttTimes.FindStringSubmatch(line); m != nil {
+			last = millis(t, m[1:5])
+			continue
+		}
+		for _, m := range vttTime.FindAllStringSubmatch(line, -1) {
+			at := millis(t, m[1:])
+			if at <= last {
+				t.Fatalf("%d ms after %d ms in %q", at, last, line)
+			}
+			last = at
+		}
+	}
+	if got := vttTime.ReplaceAllString(timed, ""); got != bare {
+		t.Fatalf("without its times, the file is\n%s\nwant\n%s", got, bare)
+	}
+}
+
+// TestFormats_rules holds subtitles to limits that somebody may ask for.
+func TestFormats_rules(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		checkSubtitles(t, randomTranscription(r, hostileTexts), CueRules{
+			MaxChars: 10 + r.IntN(60), MaxLines: 1 + r.IntN(3), MaxCPS: 5 + 40*r.Float64(),
+			MinDuration: time.Duration(100+r.IntN(900)) * time.Millisecond, MaxDuration: time.Duration(1000+r.IntN(9000)) * time.Millisecond,
+		})
 	}
 }
 
@@ -186,20 +228,20 @@ func arrowless(s string) string {
 	return strings.NewReplacer("-", "", ">", "", "→", "").Replace(s)
 }
 
-func checkCues(t testing.TB, file string, cues []parsedCue, want string) {
+func checkCues(t testing.TB, file string, cues []parsedCue, rules CueRules, want string) {
 	t.Helper()
 	var text strings.Builder
 	last := 0
 	for _, c := range cues {
-		if c.start < last || c.end <= c.start || c.end-c.start > 7000 {
+		if c.start < last || c.end <= c.start || c.end-c.start > int(rules.MaxDuration.Milliseconds()) {
 			t.Fatalf("cue from %d to %d ms after %d in\n%s", c.start, c.end, last, file)
 		}
 		last = c.end
-		if len(c.lines) < 1 || len(c.lines) > 2 {
+		if len(c.lines) < 1 || len(c.lines) > rules.MaxLines {
 			t.Fatalf("cue of %d lines in\n%s", len(c.lines), file)
 		}
 		for _, l := range c.lines {
-			if n := columns(l); blank(l) || n > 42 {
+			if n := columns(l); blank(l) || n > rules.MaxChars {
 				t.Fatalf("line of %d characters, %q, in\n%s", n, l, file)
 			}
 			text.WriteString(l)
@@ -234,6 +276,7 @@ var (
 	srtTimes = regexp.MustCompile(`^(\d\d+):([0-5]\d):([0-5]\d),(\d{3}) --> (\d\d+):([0-5]\d):([0-5]\d),(\d{3})$`)
 	vttTimes = regexp.MustCompile(`^(\d\d+):([0-5]\d):([0-5]\d)\.(\d{3}) --> (\d\d+):([0-5]\d):([0-5]\d)\.(\d{3})(?: align:start)?$`)
 	vttTag   = regexp.MustCompile(`^<v [^<>\n]*[^<>\n ]>`)
+	vttTime  = regexp.MustCompile(`<(\d\d+):([0-5]\d):([0-5]\d)\.(\d{3})>`)
 	vttRef   = regexp.MustCompile(`&(amp|lt|gt);`)
 )
 

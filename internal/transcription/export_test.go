@@ -46,12 +46,12 @@ func TestFindFormat(t *testing.T) {
 			t.Errorf("FindFormat(%q) = %+v, %v", want.Name, got, err)
 		}
 	}
-	_, err := FindFormat("docx")
+	_, err := FindFormat("exe")
 	f := fault.Of(err)
-	if f.Kind != fault.Invalid || f.Code != "unknown_format" || !strings.Contains(f.Message, "txt, srt, vtt, json") {
-		t.Errorf("FindFormat(docx) = %+v", f)
+	if f.Kind != fault.Invalid || f.Code != "unknown_format" || !strings.Contains(f.Message, "txt, srt, vtt, json, csv, tsv, md") {
+		t.Errorf("FindFormat(exe) = %+v", f)
 	}
-	if diff := cmp.Diff([]string{"txt", "srt", "vtt", "json"}, f.Details["allowed"]); diff != "" {
+	if diff := cmp.Diff([]string{"txt", "srt", "vtt", "json", "csv", "tsv", "md"}, f.Details["allowed"]); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
@@ -60,7 +60,7 @@ func TestFormats_reportTheWriter(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")
 	for _, f := range Formats() {
-		if err := f.Write(failing{full}, lecture()); !errors.Is(err, full) {
+		if err := f.Write(failing{full}, lecture(), Layout{}); !errors.Is(err, full) {
 			t.Errorf("%s: error %v, want %v", f.Name, err, full)
 		}
 	}
@@ -107,8 +107,13 @@ func TestWriteJSON_seconds(t *testing.T) {
 
 func export(t testing.TB, f Format, tr *Transcription) []byte {
 	t.Helper()
+	return exportAs(t, f, tr, Layout{})
+}
+
+func exportAs(t testing.TB, f Format, tr *Transcription, l Layout) []byte {
+	t.Helper()
 	var b bytes.Buffer
-	if err := f.Write(&b, tr); err != nil {
+	if err := f.Write(&b, tr, l); err != nil {
 		t.Fatalf("write %s: %v", f.Name, err)
 	}
 	return b.Bytes()

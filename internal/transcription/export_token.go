@@ -1,18 +1,21 @@
 package transcription
 
 import (
+	"math"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
-// A line holds lineWidth: 42 letters or 16 ideographs, which are about as wide.
+// A line that holds 42 letters holds 16 ideographs, which are about as wide.
 const (
 	letterWidth    = 8
 	ideographWidth = 21
-	lineWidth      = 42 * letterWidth
 )
+
+// endless is the width of lines that are never full.
+const endless = math.MaxInt
 
 // token is the smallest piece of text that a cue moves as a whole: a word, or
 // one character of a script without spaces.
@@ -36,11 +39,12 @@ func (t token) gap() int {
 }
 
 // tokens returns the text of all segments in order, with times that never go
-// back. With labels, each turn of a speaker begins with the name.
-func tokens(segments []Segment, labels bool) (all []token) {
+// back, in pieces that fit on a line. With labels, each turn of a speaker begins with
+// the name.
+func tokens(segments []Segment, line int, labels bool) (all []token) {
 	speaker := ""
 	for _, s := range ordered(segments) {
-		own := segmentTokens(s)
+		own := segmentTokens(s, line)
 		if len(own) == 0 {
 			continue
 		}
@@ -48,7 +52,7 @@ func tokens(segments []Segment, labels bool) (all []token) {
 		own[0].glued = len(all) > 0 && joinsWithoutSpace(all[len(all)-1].text, own[0].text)
 		if labels && name != "" && name != speaker {
 			own[0].glued = false
-			own = append(labelTokens(name, own[0].start), own...)
+			own = append(labelTokens(name, own[0].start, line), own...)
 		}
 		speaker = name
 		for _, t := range own {
@@ -61,17 +65,17 @@ func tokens(segments []Segment, labels bool) (all []token) {
 
 // segmentTokens cuts one segment. Its words are used when they spell its text: a
 // text that a person has changed comes before the words of the machine.
-func segmentTokens(s Segment) []token {
-	timed := wordTokens(s)
+func segmentTokens(s Segment, line int) []token {
+	timed := wordTokens(s, line)
 	if text := squeeze(s.Text); text != "" && text != spelled(timed) {
-		return textTokens(s.Text, s.Start, s.End)
+		return textTokens(s.Text, line, s.Start, s.End)
 	}
 	return timed
 }
 
-func wordTokens(s Segment) (found []token) {
+func wordTokens(s Segment, line int) (found []token) {
 	for _, w := range s.Words {
-		pieces := textTokens(w.Text, w.Start, w.End)
+		pieces := textTokens(w.Text, line, w.Start, w.End)
 		if len(pieces) > 0 {
 			pieces[0].glued = w.Glued
 		}
@@ -81,10 +85,10 @@ func wordTokens(s Segment) (found []token) {
 }
 
 // textTokens cuts text and shares the time out by width.
-func textTokens(text string, start, end time.Duration) (found []token) {
+func textTokens(text string, line int, start, end time.Duration) (found []token) {
 	total := 0
 	for _, f := range fields(text) {
-		for i, piece := range pieces(f) {
+		for i, piece := range pieces(f, line) {
 			t := newToken(piece)
 			t.glued = i > 0
 			total += t.width
@@ -106,8 +110,8 @@ func share(d time.Duration, part, whole int) time.Duration {
 }
 
 // labelTokens returns the name of a speaker as subtitles have it.
-func labelTokens(name string, at time.Duration) []token {
-	label := textTokens(name+":", at, at)
+func labelTokens(name string, at time.Duration, line int) []token {
+	label := textTokens(name+":", line, at, at)
 	for i := range label {
 		label[i].label = true
 	}
@@ -129,11 +133,11 @@ func monotonic(all []token) []token {
 
 // pieces cuts a field where a line may end inside it: between ideographs and,
 // when the field is wider than a line, wherever it must be.
-func pieces(field string) (found []string) {
-	overlong := width(field) > lineWidth
+func pieces(field string, line int) (found []string) {
+	overlong := width(field) > line
 	from, wide, prev := 0, 0, rune(-1)
 	for i, r := range field {
-		full := wide+runeWidth(r) > lineWidth
+		full := wide+runeWidth(r) > line
 		if full || mayEndBetween(prev, r, overlong) {
 			found = append(found, field[from:i])
 			from, wide = i, 0

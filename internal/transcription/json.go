@@ -15,15 +15,15 @@ import (
 const schemaVersion = 1
 
 // writeJSON writes everything that is known about the result.
-func writeJSON(w io.Writer, t *Transcription) error {
+func writeJSON(w io.Writer, t *Transcription, _ Layout) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(newDocument(t))
+	return e.Encode(newJSONDocument(t))
 }
 
-// document is the JSON export.
-type document struct {
+// jsonDocument is the JSON export.
+type jsonDocument struct {
 	SchemaVersion      int               `json:"schemaVersion"`
 	ID                 uuid.UUID         `json:"id"`
 	FileName           string            `json:"fileName"`
@@ -81,28 +81,34 @@ type documentGap struct {
 // decimals.
 type Seconds time.Duration
 
-// MarshalJSON rounds once, to whole milliseconds.
-func (s Seconds) MarshalJSON() ([]byte, error) {
+// String rounds once, to whole milliseconds.
+func (s Seconds) String() string {
 	ms := time.Duration(s).Round(time.Millisecond).Milliseconds()
-	return strconv.AppendFloat(nil, float64(ms)/1000, 'f', 3, 64), nil
+	return strconv.FormatFloat(float64(ms)/1000, 'f', 3, 64)
 }
+
+// MarshalJSON is the number that String writes.
+func (s Seconds) MarshalJSON() ([]byte, error) { return []byte(s.String()), nil }
 
 // Fraction is a confidence or a share as JSON has it everywhere: 0–1 with three
 // decimals.
 type Fraction float64
 
-// MarshalJSON rounds once and bounds the number. What is none is written as 0: an
+// String rounds once and bounds the number. What is none is written as 0: an
 // engine may divide by zero, and JSON has no word for the result.
-func (f Fraction) MarshalJSON() ([]byte, error) {
+func (f Fraction) String() string {
 	v := min(max(float64(f), 0), 1)
 	if math.IsNaN(v) {
 		v = 0
 	}
-	return strconv.AppendFloat(nil, v, 'f', 3, 64), nil
+	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-func newDocument(t *Transcription) document {
-	d := document{
+// MarshalJSON is the number that String writes.
+func (f Fraction) MarshalJSON() ([]byte, error) { return []byte(f.String()), nil }
+
+func newJSONDocument(t *Transcription) jsonDocument {
+	d := jsonDocument{
 		SchemaVersion: schemaVersion, ID: t.ID, FileName: t.File.Name, Language: t.Language, Model: t.Model,
 		Duration: Seconds(t.Duration), Revision: t.Revision, Text: t.Text, CreatedAt: t.CreatedAt, CompletedAt: t.CompletedAt,
 		Segments: []documentSegment{}, Warnings: []documentWarning{}, Coverage: newDocumentCoverage(t.Coverage),

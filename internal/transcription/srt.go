@@ -2,7 +2,6 @@ package transcription
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -10,18 +9,13 @@ import (
 
 // writeSRT writes SubRip subtitles. The format has no escapes: what a player
 // would take for an arrow or for markup is changed so that it stays text.
-func writeSRT(w io.Writer, t *Transcription) error {
-	return printed(w, func(out *printer) {
-		for i, c := range cues(t, true) {
-			if i > 0 {
-				out.printf("\n")
-			}
-			out.printf("%d\n%s --> %s\n", i+1, timestamp(c.start, ','), timestamp(c.end, ','))
-			for _, line := range c.lines {
-				out.printf("%s\n", srtText(line))
-			}
+func writeSRT(out *printer, t *Transcription, l Layout) {
+	for i, c := range cues(t, l.Cues, !l.Anonymous) {
+		if i > 0 {
+			out.printf("\n")
 		}
-	})
+		out.printf("%d\n%s --> %s\n%s\n", i+1, timestamp(c.start, ','), timestamp(c.end, ','), srtText(c.text()))
+	}
 }
 
 // srtText keeps s from being read as an arrow, a tag or a brace command. A word

@@ -1,8 +1,8 @@
 package transcription
 
 import (
-	"io"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -12,14 +12,42 @@ var vttEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // writeVTT writes WebVTT subtitles with a voice on every cue whose speaker is
 // known.
-func writeVTT(w io.Writer, t *Transcription) error {
-	return printed(w, func(out *printer) {
-		out.printf("WEBVTT\n")
-		for _, c := range cues(t, false) {
-			text := strings.Join(c.lines, "\n")
-			out.printf("\n%s --> %s%s\n%s%s\n", timestamp(c.start, '.'), timestamp(c.end, '.'), vttSettings(text), vttVoice(c.speaker), vttEscape.Replace(text))
+func writeVTT(out *printer, t *Transcription, l Layout) {
+	out.printf("WEBVTT\n")
+	for _, c := range cues(t, l.Cues, false) {
+		if l.Anonymous {
+			c.speaker = ""
 		}
-	})
+		out.printf("\n%s --> %s%s\n%s", timestamp(c.start, '.'), timestamp(c.end, '.'), vttSettings(c.text()), vttVoice(c.speaker))
+		if l.Highlight {
+			out.printf("%s\n", vttHighlight(c))
+			continue
+		}
+		out.printf("%s\n", vttEscape.Replace(c.text()))
+	}
+}
+
+// vttHighlight returns the text of a cue with a time before each word, at which players
+// begin to show it as spoken. The times only rise, and lie inside the cue.
+func vttHighlight(c cue) string {
+	var b strings.Builder
+	last := c.start
+	for i, line := range c.lines {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		for j, tok := range line {
+			if j > 0 && !tok.glued {
+				b.WriteByte(' ')
+			}
+			if at := tok.start.Round(time.Millisecond); at > last && at < c.end {
+				b.WriteString("<" + timestamp(at, '.') + ">")
+				last = at
+			}
+			b.WriteString(vttEscape.Replace(tok.text))
+		}
+	}
+	return b.String()
 }
 
 // vttVoice returns the tag that names the speaker. It spans the whole cue, so it
