@@ -53,6 +53,7 @@ func TestAccess(t *testing.T) {
 		{"GET /api/v1/limits", "/api/v1/limits", "", 200, 200, 200, 200, 200, "", "", ""},
 		{"GET /api/v1/models", "/api/v1/models", "", 401, 200, 200, 200, 200, "unauthenticated", "", ""},
 		{"GET /api/v1/openapi.yaml", "/api/v1/openapi.yaml", "", 200, 200, 200, 200, 200, "", "", ""},
+		{"GET /api/v1/schemas/transcript-1.json", "/api/v1/schemas/transcript-1.json", "", 200, 200, 200, 200, 200, "", "", ""},
 		{"GET /livez", "/livez", "", 200, 200, 200, 200, 200, "", "", ""},
 		{"GET /readyz", "/readyz", "", 200, 200, 200, 200, 200, "", "", ""},
 	}

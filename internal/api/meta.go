@@ -78,3 +78,7 @@ func newModelsJSON(installed []transcription.Model) modelsJSON {
 func (s *Server) document(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/yaml", openAPI)
 }
+
+func (s *Server) schema(c echo.Context) error {
+	return c.Blob(http.StatusOK, "application/schema+json", transcription.Schema())
+}

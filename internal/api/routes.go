@@ -84,6 +84,7 @@ func (s *Server) routes() []route {
 		{"GET", root + "/limits", s.limits, anybody, small},
 		{"GET", root + "/models", s.models, signedIn, small},
 		{"GET", root + "/openapi.yaml", s.document, anybody, small},
+		{"GET", root + "/schemas/transcript-1.json", s.schema, anybody, small},
 	}
 	return append(table, s.optional()...)
 }

@@ -70,7 +70,7 @@ func (s *Server) exportTranscription(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.readable(c, id)
+	t, err := s.transcriptions.Readable(c.Request().Context(), actor(c), id, format)
 	if err != nil {
 		return err
 	}
@@ -92,28 +92,6 @@ func readExport(c echo.Context) (transcription.Format, transcription.Layout, err
 	}
 	layout, err := transcription.ReadLayout(format, q)
 	return format, layout, err
-}
-
-// readable returns a transcription with a text, be it that of an earlier run.
-func (s *Server) readable(c echo.Context, id uuid.UUID) (*transcription.Transcription, error) {
-	t, err := s.transcriptions.Transcription(c.Request().Context(), actor(c), id)
-	if err != nil {
-		return nil, err
-	}
-	text, ok := t.Readable()
-	if !ok {
-		return nil, notCompleted(t)
-	}
-	return text, nil
-}
-
-// notCompleted says why there is nothing to export.
-func notCompleted(t *transcription.Transcription) error {
-	message := "This transcription is not finished yet. Ask again when its status is completed."
-	if t.Status.Final() {
-		message = "This transcription ended without a text, so there is nothing to export."
-	}
-	return fault.New(fault.Conflict, "%s", message).WithCode("not_completed").With("status", string(t.Status))
 }
 
 // readID returns the id of the path, which names a transcription.

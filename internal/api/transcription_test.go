@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/turboscribe/turboscribe/internal/audio"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -259,6 +260,53 @@ func TestExportTranscription(t *testing.T) {
 	}
 	w.do(t, call{actor: "user", path: "/api/v1/export/" + id.String() + "?format=exe"}).expect(t, 400, "unknown_format")
 	w.do(t, call{actor: "user", path: "/api/v1/export/" + id.String() + "?format=srt&minDuration=3&maxDuration=2"}).expect(t, 400, "invalid_layout")
+}
+
+// TestExportTranscription_manifest: a JSON export says how its text came to be, also
+// when that is the text of an earlier run.
+func TestExportTranscription_manifest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, tt := range map[string]struct {
+		change func(*transcription.Transcription)
+		want   string
+	}{
+		"present": {completed, `"parameters": {
+      "model": null,
+      "language": null,
+      "prompt": "",
+      "translate": false,
+      "channels": "mix"
+    },`},
+		"earlier": {func(r *transcription.Transcription) {
+			completed(r)
+			r.Run, r.Status, r.Earlier = 2, transcription.Failed, &transcription.Earlier{Run: 1, Model: "small"}
+		}, `"parameters": null,`},
+	} {
+		id := w.store.add(t, w.ids["user"], tt.change)
+		w.store.Cut(transcription.Ref{ID: id, Run: 1}, transcription.PlannedChunk{
+			Piece: audio.Piece{End: 32000, From: 1600, To: 30400}, Made: strings.Repeat("0a", 32),
+		})
+		got := w.do(t, call{actor: "user", path: "/api/v1/export/" + id.String() + "?format=json"})
+		got.expect(t, 200, "")
+		chunk := `"start": 0.000,
+        "end": 2.000,
+        "from": 0.100,
+        "to": 1.900,
+        "recipe": "` + strings.Repeat("0a", 32)
+		if !strings.Contains(got.body, tt.want) || !strings.Contains(got.body, chunk) || !strings.Contains(got.body, `"run": 1`) {
+			t.Errorf("%s: got %s", name, got.body)
+		}
+	}
+}
+
+func TestSchema_isServed(t *testing.T) {
+	t.Parallel()
+	got := newWorld(t).do(t, call{path: "/api/v1/schemas/transcript-1.json"})
+	got.expect(t, 200, "")
+	if kind := got.Header.Get("Content-Type"); kind != "application/schema+json" || got.body != string(transcription.Schema()) {
+		t.Errorf("got %s %.80s", kind, got.body)
+	}
 }
 
 func TestExportTranscription_notCompleted(t *testing.T) {

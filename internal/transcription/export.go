@@ -18,6 +18,7 @@ type Format struct {
 	Name        string // as people ask for it
 	ContentType string
 	Extension   string // with the dot
+	manifest    bool   // it tells how the text came to be
 	write       func(w io.Writer, t *Transcription, l Layout) error
 }
 
@@ -26,7 +27,7 @@ var formats = []Format{
 	{Name: "txt", ContentType: "text/plain; charset=utf-8", Extension: ".txt", write: lined(LF, writeTXT)},
 	{Name: "srt", ContentType: "application/x-subrip; charset=utf-8", Extension: ".srt", write: lined(LF, writeSRT)},
 	{Name: "vtt", ContentType: "text/vtt; charset=utf-8", Extension: ".vtt", write: lined(LF, writeVTT)},
-	{Name: "json", ContentType: "application/json", Extension: ".json", write: writeJSON},
+	{Name: "json", ContentType: "application/json", Extension: ".json", manifest: true, write: writeJSON},
 	{Name: "csv", ContentType: "text/csv; charset=utf-8", Extension: ".csv", write: lined(CRLF, writeCSV)},
 	{Name: "tsv", ContentType: "text/tab-separated-values; charset=utf-8", Extension: ".tsv", write: lined(LF, writeTSV)},
 	{Name: "md", ContentType: "text/markdown; charset=utf-8", Extension: ".md", write: lined(LF, writeMarkdown)},

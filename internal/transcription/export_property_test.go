@@ -126,9 +126,7 @@ func checkFormats(t testing.TB, tr *Transcription) {
 	if got, want := letters(txt), letters(wantText(tr, true)); got != want {
 		t.Fatalf("txt has %q, want %q", got, want)
 	}
-	if out := export(t, mustFormat(t, "json"), tr); !json.Valid(out) {
-		t.Fatalf("json is not valid: %s", out)
-	}
+	checkSchema(t, export(t, mustFormat(t, "json"), tr))
 }
 
 func checkSubtitles(t testing.TB, tr *Transcription, rules CueRules) {

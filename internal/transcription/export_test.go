@@ -13,7 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/turboscribe/turboscribe/internal/audio"
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
@@ -36,6 +38,56 @@ func TestFormats_golden(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestSchema holds the schema against transcripts and against what is none.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	good := string(export(t, mustFormat(t, "json"), interview()))
+	checkSchema(t, []byte(good))
+	for _, bad := range []struct{ old, instead string }{
+		{`"schemaVersion": 1`, `"schemaVersion": 2`},
+		{`"start": 0.500`, `"start": "0.500"`},
+		{`"confidence": 0.900`, `"confidence": 1.100`},
+		{`"suspect": false,`, ``},
+		{`"channels": "split"`, `"channels": "both"`},
+		{`"createdAt": "2026-03-01T12:00:00Z"`, `"createdAt": "yesterday"`},
+		{strings.Repeat("1f", 32), "by the book"},
+	} {
+		if err := validate(t, []byte(strings.Replace(good, bad.old, bad.instead, 1))); err == nil || !strings.Contains(good, bad.old) {
+			t.Errorf("%s passes for %s", bad.instead, bad.old)
+		}
+	}
+}
+
+func checkSchema(t testing.TB, file []byte) {
+	t.Helper()
+	if err := validate(t, file); err != nil {
+		t.Fatalf("%v in\n%s", err, file)
+	}
+}
+
+// validate asks a library of others whether a file is what the schema says.
+func validate(t testing.TB, file []byte) error {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("transcript.json", document); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("transcript.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(file))
+	if err != nil {
+		return err
+	}
+	return s.Validate(v)
 }
 
 func TestFindFormat(t *testing.T) {
@@ -152,7 +204,7 @@ func (w failing) Write([]byte) (int, error) { return 0, w.err }
 // interview has two speakers with words, a pause and warnings.
 func interview() *Transcription {
 	return &Transcription{
-		ID: uuid.MustParse("0195d3a4-0000-7000-8000-000000000001"), File: File{Name: "interview.mp3"}, Status: Completed,
+		ID: uuid.MustParse("0195d3a4-0000-7000-8000-000000000001"), File: File{Name: "interview.mp3"}, Status: Completed, Run: 1,
 		Language: "en", LanguageConfidence: 0.9876, Model: "base.en", Duration: 31 * time.Second,
 		Text: "Where did you learn to cook? From my grandmother.",
 		Segments: []Segment{
@@ -166,6 +218,10 @@ func interview() *Transcription {
 		Coverage:    &Coverage{Speech: 24 * time.Second, Covered: 22 * time.Second, Gaps: []Gap{{Start: 23 * time.Second, End: 25500 * time.Millisecond}}, Suspect: 1, Seams: []time.Duration{15 * time.Second}},
 		CreatedAt:   time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		CompletedAt: time.Date(2026, 3, 1, 12, 1, 0, 0, time.UTC),
+		Manifest: &Manifest{
+			Options: &Options{Model: "balanced", Prompt: "pan", Split: true},
+			Chunks:  []PlannedChunk{{Index: 0, Channel: 0, Piece: audio.Piece{End: 496_000, From: 7200, To: 482_400}, Made: strings.Repeat("1f", 32)}, {Index: 1, Channel: 1}},
+		},
 	}
 }
 

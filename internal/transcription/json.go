@@ -1,9 +1,14 @@
 package transcription
 
 import (
+	"bufio"
+	"bytes"
+	_ "embed"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,33 +16,82 @@ import (
 )
 
 // schemaVersion changes when a program that reads the JSON export would have to
-// change.
+// change, and with it the name of the schema.
 const schemaVersion = 1
 
-// writeJSON writes everything that is known about the result.
+//go:embed schema/transcript-1.json
+var schema []byte
+
+// Schema returns the JSON Schema of the JSON export.
+func Schema() []byte { return slices.Clone(schema) }
+
+// writeJSON writes everything that is known about the result: one object, of which
+// only a segment at a time is in memory.
 func writeJSON(w io.Writer, t *Transcription, _ Layout) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(newJSONDocument(t))
+	out := &jsonWriter{w: bufio.NewWriter(w)}
+	head, tail := out.indented("", newDocumentHead(t)), out.indented("", newDocumentTail(t))
+	out.write(bytes.TrimSuffix(head, []byte("\n}")), []byte(",\n  \"segments\": ["))
+	between := []byte("\n    ")
+	for i, s := range ordered(t.Segments) {
+		out.write(between, out.indented("    ", newDocumentSegment(i, s)))
+		between = []byte(",\n    ")
+	}
+	if len(t.Segments) > 0 {
+		out.write([]byte("\n  "))
+	}
+	out.write([]byte("],"), bytes.TrimPrefix(tail, []byte("{")), []byte("\n"))
+	if out.err != nil {
+		return out.err
+	}
+	return out.w.Flush()
 }
 
-// jsonDocument is the JSON export.
-type jsonDocument struct {
-	SchemaVersion      int               `json:"schemaVersion"`
-	ID                 uuid.UUID         `json:"id"`
-	FileName           string            `json:"fileName"`
-	Language           string            `json:"language"`
-	LanguageConfidence *Fraction         `json:"languageConfidence"` // null: no language
-	Model              string            `json:"model"`
-	Duration           Seconds           `json:"duration"`
-	Revision           int               `json:"revision"`
-	Text               string            `json:"text"`
-	Segments           []documentSegment `json:"segments"`
-	Warnings           []documentWarning `json:"warnings"`
-	Coverage           *documentCoverage `json:"coverage"`
-	CreatedAt          time.Time         `json:"createdAt"`
-	CompletedAt        time.Time         `json:"completedAt,omitzero"`
+// jsonWriter writes pieces of JSON and remembers the first error.
+type jsonWriter struct {
+	w   *bufio.Writer
+	err error
+}
+
+func (j *jsonWriter) write(pieces ...[]byte) {
+	for _, p := range pieces {
+		if j.err == nil {
+			_, j.err = j.w.Write(p)
+		}
+	}
+}
+
+// indented returns v with a prefix before every line but the first.
+func (j *jsonWriter) indented(prefix string, v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent(prefix, "  ")
+	if err := e.Encode(v); err != nil && j.err == nil {
+		j.err = fmt.Errorf("encode a transcript: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// documentHead is the JSON export up to the segments.
+type documentHead struct {
+	SchemaVersion      int       `json:"schemaVersion"`
+	ID                 uuid.UUID `json:"id"`
+	FileName           string    `json:"fileName"`
+	Language           string    `json:"language"`
+	LanguageConfidence *Fraction `json:"languageConfidence"` // null: no language
+	Model              string    `json:"model"`
+	Duration           Seconds   `json:"duration"`
+	Revision           int       `json:"revision"`
+	Text               string    `json:"text"`
+}
+
+// documentTail is the rest.
+type documentTail struct {
+	Warnings    []documentWarning `json:"warnings"`
+	Coverage    *documentCoverage `json:"coverage"`
+	CreatedAt   time.Time         `json:"createdAt"`
+	CompletedAt time.Time         `json:"completedAt,omitzero"`
+	Manifest    *documentManifest `json:"manifest"`
 }
 
 type documentSegment struct {
@@ -107,17 +161,21 @@ func (f Fraction) String() string {
 // MarshalJSON is the number that String writes.
 func (f Fraction) MarshalJSON() ([]byte, error) { return []byte(f.String()), nil }
 
-func newJSONDocument(t *Transcription) jsonDocument {
-	d := jsonDocument{
+func newDocumentHead(t *Transcription) documentHead {
+	d := documentHead{
 		SchemaVersion: schemaVersion, ID: t.ID, FileName: t.File.Name, Language: t.Language, Model: t.Model,
-		Duration: Seconds(t.Duration), Revision: t.Revision, Text: t.Text, CreatedAt: t.CreatedAt, CompletedAt: t.CompletedAt,
-		Segments: []documentSegment{}, Warnings: []documentWarning{}, Coverage: newDocumentCoverage(t.Coverage),
+		Duration: Seconds(t.Duration), Revision: t.Revision, Text: t.Text,
 	}
 	if t.Language != "" {
 		d.LanguageConfidence = (*Fraction)(&t.LanguageConfidence)
 	}
-	for i, s := range ordered(t.Segments) {
-		d.Segments = append(d.Segments, newDocumentSegment(i, s))
+	return d
+}
+
+func newDocumentTail(t *Transcription) documentTail {
+	d := documentTail{
+		Warnings: []documentWarning{}, Coverage: newDocumentCoverage(t.Coverage), CreatedAt: t.CreatedAt, CompletedAt: t.CompletedAt,
+		Manifest: newDocumentManifest(t),
 	}
 	for _, w := range t.Warnings {
 		d.Warnings = append(d.Warnings, documentWarning(w))

@@ -32,6 +32,8 @@ type Store interface {
 	// Transcription returns one with its text and segments; these have no words while
 	// there is more to come.
 	Transcription(ctx context.Context, owner, id uuid.UUID) (*Transcription, error)
+	// Plan returns the chunks that a recording was cut into for a run, in order.
+	Plan(ctx context.Context, owner uuid.UUID, ref Ref) ([]PlannedChunk, error)
 	// Transcriptions returns a page, newest first, without text and segments.
 	Transcriptions(ctx context.Context, owner uuid.UUID, f Filter) ([]Transcription, error)
 	// Events returns what has happened to a transcription, oldest first, behind the

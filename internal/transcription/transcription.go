@@ -112,6 +112,7 @@ type Transcription struct {
 	Earlier  *Earlier  // of which text, segments, warnings and coverage are; nil: of the present run
 	Failure  *Failure  // nil unless Failed
 	Revision int       // 0: the machine's text
+	Manifest *Manifest // of the text; nil unless it was asked for
 
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

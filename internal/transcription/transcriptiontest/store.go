@@ -25,6 +25,7 @@ type Store struct {
 	mu        sync.Mutex
 	rows      map[uuid.UUID]transcription.Transcription
 	uploads   map[uuid.UUID]bool // that have begun and not ended
+	plans     map[transcription.Ref][]transcription.PlannedChunk
 	events    map[uuid.UUID][]transcription.Event
 	lastEvent int64
 	installed []string
@@ -228,6 +229,29 @@ func (s *Store) Transcription(ctx context.Context, owner, id uuid.UUID) (*transc
 		return nil, err
 	}
 	return &t, nil
+}
+
+// Plan implements transcription.Store.
+func (s *Store) Plan(ctx context.Context, owner uuid.UUID, ref transcription.Ref) ([]transcription.PlannedChunk, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if _, err := s.own(owner, ref.ID); err != nil {
+		return nil, err
+	}
+	return slices.Clone(s.plans[ref]), nil
+}
+
+// Cut makes these the chunks of a run.
+func (s *Store) Cut(ref transcription.Ref, chunks ...transcription.PlannedChunk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plans == nil {
+		s.plans = map[transcription.Ref][]transcription.PlannedChunk{}
+	}
+	s.plans[ref] = chunks
 }
 
 // Transcriptions implements transcription.Store.

@@ -159,6 +159,11 @@ func testOwners(t *testing.T, w World) {
 	wantKind(t, err, fault.NotFound)
 	_, err = w.Head(t.Context(), other, tr.ID)
 	wantKind(t, err, fault.NotFound)
+	_, err = w.Plan(t.Context(), other, tr.Ref())
+	wantKind(t, err, fault.NotFound)
+	if plan, err := w.Plan(t.Context(), owner, tr.Ref()); err != nil || len(plan) != 0 {
+		t.Errorf("got %v, %v, want no chunks yet", plan, err)
+	}
 	wantKind(t, w.CancelTranscription(t.Context(), other, tr.ID), fault.NotFound)
 	wantKind(t, w.DeleteTranscription(t.Context(), other, tr.ID), fault.NotFound)
 	page, err := w.Transcriptions(t.Context(), other, transcription.Filter{Limit: 10})
