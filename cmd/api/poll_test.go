@@ -130,7 +130,7 @@ func (p *polled) transcribe(t testing.TB, done int) *transcription.Transcription
 	l := p.claim(t, pipeline.Step{Ref: tr.Ref(), Kind: pipeline.Prepare})
 	ok(t, p.db.SaveSource(t.Context(), l, source))
 	for i := range chunksOf {
-		ok(t, p.db.AddChunk(t.Context(), l, p.chunk(tr, i)))
+		ok(t, p.db.AddChunks(t.Context(), l, p.chunk(tr, i)))
 	}
 	ok(t, p.db.FinishPrepare(t.Context(), l, source))
 	for i := range done {

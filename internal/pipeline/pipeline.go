@@ -141,9 +141,12 @@ type Runs interface {
 	Adopt(ctx context.Context, l Lease, r Recipe) error
 	// Chunks returns the chunks cut so far, in order.
 	Chunks(ctx context.Context, ref transcription.Ref) ([]Chunk, error)
-	// AddChunk records a chunk together with its Transcribe step. It is an error when
-	// the one before it is not recorded: the store may forget, see FinishPrepare.
-	AddChunk(ctx context.Context, l Lease, c Chunk) error
+	// Chunk returns the chunk of that index. NotFound: it is not cut yet.
+	Chunk(ctx context.Context, ref transcription.Ref, index int) (Chunk, error)
+	// AddChunks records chunks that follow each other, together with their Transcribe
+	// steps. It is an error when the one before the first is not recorded: the store may
+	// forget, see FinishPrepare.
+	AddChunks(ctx context.Context, l Lease, cs ...Chunk) error
 	// FinishPrepare records that there are no more chunks and the true length. It is an
 	// error when there are fewer than the source says: a store that has crashed may have
 	// forgotten the latest, and another attempt cuts them again.

@@ -18,7 +18,7 @@ import (
 )
 
 // quick cuts short chunks and does not wait between attempts.
-var quick = pipeline.Options{Worker: "w", Chunk: 40 * audio.SampleRate, Retry: time.Nanosecond}
+var quick = pipeline.Options{Worker: "w", Chunk: 40 * audio.SampleRate, Hold: time.Nanosecond, Retry: time.Nanosecond}
 
 // checkText compares a completed transcription with what was said.
 func (w *world) checkText(t *testing.T, tr *transcription.Transcription, s *speech) {

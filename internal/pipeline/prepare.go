@@ -133,15 +133,11 @@ type chunker struct {
 	sameness sameness
 	next     int // index of the next chunk
 	ballot   ballot
-	held     []Chunk // stored, but not on their way: their language is in doubt
-	filled   time.Time
+	held     []Chunk // stored, but not on their way yet
+	released time.Time
 }
 
-// fillEvery is how often the queue is filled while a recording is being cut.
-const fillEvery = 100 * time.Millisecond
-
-// add stores a piece of a track as a chunk, and records it unless the language is in
-// doubt.
+// add stores a piece of a track as a chunk that is held.
 func (c *chunker) add(ctx context.Context, f found) error {
 	pcm := f.sound(f.Piece)
 	if err := c.detect(ctx, pcm, f.Piece); err != nil {
@@ -153,29 +149,34 @@ func (c *chunker) add(ctx context.Context, f found) error {
 	}
 	c.next++
 	c.held = append(c.held, chunk)
-	if c.src.Language == "" && !c.ballot.decided() {
-		return nil
-	}
-	return c.release(ctx)
+	return nil
 }
 
-// release records the chunks that were held, in order, now that their language is
-// known.
+// release sends the chunks that are held on their way, unless their language is in doubt
+// or others have just gone: then they go with the next, or at the end, since many cost
+// little more than one.
 func (c *chunker) release(ctx context.Context) error {
+	doubt := c.src.Language == "" && !c.ballot.decided()
+	if len(c.held) == 0 || doubt || time.Since(c.released) < c.p.o.Hold {
+		return nil
+	}
+	if err := c.record(ctx); err != nil {
+		return err
+	}
+	c.p.fillUp(ctx)
+	c.released = time.Now()
+	return nil
+}
+
+// record records the chunks that are held, now that their language is known.
+func (c *chunker) record(ctx context.Context) error {
 	if err := c.pin(ctx); err != nil {
 		return err
 	}
-	for _, chunk := range c.held {
-		if err := c.p.store.AddChunk(ctx, c.l, chunk); err != nil {
-			return fmt.Errorf("record chunk %d: %w", chunk.Index, err)
-		}
+	if err := c.p.store.AddChunks(ctx, c.l, c.held...); err != nil {
+		return fmt.Errorf("record %d chunks up to %d: %w", len(c.held), c.next-1, err)
 	}
 	c.held = c.held[:0]
-	if time.Since(c.filled) < fillEvery {
-		return nil // the next chunk, or the end, fills up the queue for this one
-	}
-	c.p.fillUp(ctx)
-	c.filled = time.Now()
 	return nil
 }
 

@@ -196,14 +196,14 @@ func TestPipeline_storeForgetsChunk(t *testing.T) {
 	}
 }
 
-// forgetful is a store that calls added behind each chunk.
+// forgetful is a store that calls added whenever chunks were added.
 type forgetful struct {
 	*pipelinetest.Memory
 	added func()
 }
 
-func (f forgetful) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) error {
-	err := f.Memory.AddChunk(ctx, l, c)
+func (f forgetful) AddChunks(ctx context.Context, l pipeline.Lease, cs ...pipeline.Chunk) error {
+	err := f.Memory.AddChunks(ctx, l, cs...)
 	f.added()
 	return err
 }

@@ -26,6 +26,7 @@ type Options struct {
 	Renew  time.Duration // how often a living one says so; a third of Lease
 	Retry  time.Duration // before the second attempt, doubled for each further one; 2 s
 	Chunk  audio.Samples // the longest chunk aimed at; 5 minutes
+	Hold   time.Duration // how long chunks wait for others to be recorded with; 100 ms
 	Hooks  Hooks         // sends deliveries; none: steps of that kind are left to other workers
 }
 
@@ -41,6 +42,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Chunk == 0 {
 		o.Chunk = audio.FromDuration(5 * time.Minute)
+	}
+	if o.Hold == 0 {
+		o.Hold = 100 * time.Millisecond
 	}
 	return o
 }

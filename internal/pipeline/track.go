@@ -170,7 +170,7 @@ func (c *chunker) finish(ctx context.Context) error {
 	if err := c.cut(ctx, all); err != nil {
 		return err
 	}
-	return c.release(ctx)
+	return c.record(ctx)
 }
 
 // cut makes chunks of the pieces. Before the first, two channels that turn out to be
@@ -188,5 +188,5 @@ func (c *chunker) cut(ctx context.Context, all []found) error {
 			return err
 		}
 	}
-	return nil
+	return c.release(ctx)
 }

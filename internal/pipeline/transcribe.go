@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/turboscribe/turboscribe/internal/audio"
-	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
 // transcribe turns one chunk into segments.
@@ -16,7 +14,7 @@ func (p *Pipeline) transcribe(ctx context.Context, l Lease) error {
 	if err != nil {
 		return err
 	}
-	chunk, err := p.chunk(ctx, l.Step)
+	chunk, err := p.store.Chunk(ctx, l.Step.Ref, l.Step.Index)
 	if err != nil {
 		return err
 	}
@@ -29,18 +27,6 @@ func (p *Pipeline) transcribe(ctx context.Context, l Lease) error {
 		return fmt.Errorf("decode chunk %d: %w", chunk.Index, err)
 	}
 	return p.store.FinishChunk(ctx, l, result)
-}
-
-func (p *Pipeline) chunk(ctx context.Context, s Step) (Chunk, error) {
-	chunks, err := p.store.Chunks(ctx, s.Ref)
-	if err != nil {
-		return Chunk{}, err
-	}
-	i := slices.IndexFunc(chunks, func(c Chunk) bool { return c.Index == s.Index })
-	if i < 0 {
-		return Chunk{}, fault.New(fault.NotFound, "There is no chunk %d.", s.Index)
-	}
-	return chunks[i], nil
 }
 
 // sound reads a chunk's samples.

@@ -23,7 +23,7 @@ func dispatchAll(b *testing.B, db *postgres.DB, n, chunks int) []pipeline.Step {
 		l := claim(b, db, tr.Ref(), pipeline.Prepare, 0)
 		ok(b, db.SaveSource(b.Context(), l, source(chunks)))
 		for i := range chunks {
-			ok(b, db.AddChunk(b.Context(), l, chunk(tr.Ref(), owner, i)))
+			ok(b, db.AddChunks(b.Context(), l, chunk(tr.Ref(), owner, i)))
 		}
 	}
 	_, err := db.UndispatchAll(b.Context())

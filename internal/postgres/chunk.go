@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -152,11 +153,20 @@ func dropWords(segments []transcription.Segment) {
 	}
 }
 
-// AddChunk records a chunk together with its Transcribe step. The same chunk may be
-// added twice. It is an error when chunks before it are missing. Conflict: the lease is
-// lost or the run is over.
-func (db *DB) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) error {
-	row := newChunkRow(c)
+// Chunk returns the chunk of that index. NotFound: it is not cut yet.
+func (db *DB) Chunk(ctx context.Context, ref transcription.Ref, index int) (pipeline.Chunk, error) {
+	row := &chunkRow{TranscriptionID: ref.ID, Run: ref.Run, Index: index}
+	err := db.bun.NewSelect().Model(row).Column(cut...).WherePK().Scan(ctx)
+	return row.domain(), wrap(none(err, "There is no chunk %d.", index), "read chunk %d of %s", index, ref)
+}
+
+// AddChunks records chunks that follow each other, together with their Transcribe steps.
+// The same chunk may be added twice. It is an error when chunks before them are missing.
+// Conflict: the lease is lost or the run is over.
+func (db *DB) AddChunks(ctx context.Context, l pipeline.Lease, cs ...pipeline.Chunk) error {
+	if len(cs) == 0 {
+		return nil
+	}
 	err := db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
 		p, err := lockRun(ctx, tx, l.Step.Ref)
 		if err != nil {
@@ -165,24 +175,46 @@ func (db *DB) AddChunk(ctx context.Context, l pipeline.Lease, c pipeline.Chunk) 
 		if err := hold(ctx, tx, l, pipeline.Prepare); err != nil {
 			return err
 		}
-		n, err := affected(tx.NewInsert().Model(row).Column(cut...).On("CONFLICT DO NOTHING").Exec(ctx))
-		if err != nil {
+		added, err := addChunks(ctx, tx, cs)
+		if err != nil || len(added) == 0 {
 			return err
 		}
-		if n == 0 {
-			return sameChunk(ctx, tx, row)
-		}
-		if err := tiled(ctx, tx, c.Ref, c.Index+1); err != nil {
+		if err := tiled(ctx, tx, l.Step.Ref, cs[len(cs)-1].Index+1); err != nil {
 			return err
+		}
+		var sound audio.Samples
+		steps := make([]*stepRow, len(added))
+		for i, c := range added {
+			sound += c.End - c.Start
+			steps[i] = newStepRow(c.Ref, p, pipeline.Transcribe, c.Index, int64(c.Len()))
 		}
 		_, err = tx.NewRaw("UPDATE transcriptions SET cut_samples = cut_samples + ?, updated_at = clock_timestamp() WHERE id = ?",
-			c.End-c.Start, c.Ref.ID).Exec(ctx)
+			sound, l.Step.Ref.ID).Exec(ctx)
 		if err != nil {
 			return err
 		}
-		return addStep(ctx, tx, newStepRow(c.Ref, p, pipeline.Transcribe, c.Index, int64(c.Len())))
+		return addSteps(ctx, tx, steps...)
 	})
-	return wrap(err, "add chunk %d of %s", c.Index, c.Ref)
+	return wrap(err, "add %d chunks of %s", len(cs), l.Step.Ref)
+}
+
+// addChunks inserts chunks and returns those that were not there yet. Those that were must
+// be the same.
+func addChunks(ctx context.Context, tx bun.Tx, cs []pipeline.Chunk) (added []pipeline.Chunk, err error) {
+	var fresh []int
+	rows := each(cs, newChunkRow)
+	err = tx.NewInsert().Model(&rows).Column(cut...).On("CONFLICT DO NOTHING").Returning("index").Scan(ctx, &fresh)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range cs {
+		if slices.Contains(fresh, c.Index) {
+			added = append(added, c)
+		} else if err := sameChunk(ctx, tx, rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return added, nil
 }
 
 // tiled returns an error unless a run has that many chunks. A worker may outlive a crash
@@ -211,33 +243,45 @@ func sameChunk(ctx context.Context, tx bun.Tx, row *chunkRow) error {
 	return nil
 }
 
-// FinishChunk records the result of a chunk and raises the progress. Locking the
-// transcription orders the callers: without it the last two can each see the other
-// unfinished, and nobody would merge. Conflict: the lease is lost or the run is
-// over.
+// FinishChunk records the result of a chunk and raises the progress. Conflict: the lease
+// is lost or the run is over.
 func (db *DB) FinishChunk(ctx context.Context, l pipeline.Lease, r pipeline.ChunkResult) error {
 	if l.Step.Kind != pipeline.Transcribe || l.Step.Index != r.Chunk.Index || l.Step.Ref != r.Chunk.Ref {
 		return fault.New(fault.Conflict, "The lease on %s is not one on chunk %d.", l.Step, r.Chunk.Index)
 	}
-	row := newResultRow(r)
 	err := db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := lockRun(ctx, tx, l.Step.Ref); err != nil {
-			return err
-		}
-		if err := finish(ctx, tx, l); err != nil {
-			return err
-		}
-		_, err := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made").
-			Set("done_at = clock_timestamp()").WherePK().Exec(ctx)
+		changed(ctx, l.Step.Ref.ID)
+		n, err := affected(finishChunk(tx, l, newResultRow(r)).Exec(ctx))
 		if err != nil {
 			return err
 		}
-		if err := raise(ctx, tx, l.Step); err != nil {
-			return err
+		if n == 0 {
+			return lost(l)
 		}
 		return notify(ctx, tx, l.Step.Ref, webhook.Progress)
 	})
 	return wrap(err, "finish chunk %d of %s", r.Chunk.Index, r.Chunk.Ref)
+}
+
+// finishChunk locks the transcription, ends the step of a lease, records the result and
+// adds its sound to the progress, all in one statement, since everybody else who has
+// finished a chunk of the recording waits meanwhile. It changes nothing when the lease is
+// lost, as every lease is when the run is over. While more is being cut, all is what the
+// container promises, for each channel that is kept apart; afterwards it is what was cut,
+// since nobody works on the silence between. Progress never goes back, and reaches 1 only
+// with the text.
+func finishChunk(tx bun.Tx, l pipeline.Lease, row *chunkRow) *bun.UpdateQuery {
+	lock := tx.NewSelect().Model((*transcriptionRow)(nil)).Column("id").Where("t.id = ?", l.Step.Ref.ID).For("UPDATE")
+	step := leased(unlease(tx.NewUpdate().Model((*stepRow)(nil)).Set("state = ?", done)), l).
+		TableExpr("run").Where("s.transcription_id = run.id").Returning("s.index")
+	result := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made").
+		Set("done_at = clock_timestamp()").TableExpr("step").WherePK().Where("c.index = step.index").
+		Returning("c.channel, c.end_sample - c.start_sample AS sound")
+	return tx.NewUpdate().With("run", lock).With("step", step).With("chunk", result).Model((*transcriptionRow)(nil)).TableExpr("chunk AS c").
+		Set("done_samples = t.done_samples + c.sound").
+		Set(`progress = greatest(t.progress, least(0.99, coalesce((t.done_samples + c.sound)::float8 / nullif(
+			CASE WHEN t.status <> 'preparing' THEN t.cut_samples WHEN c.channel > 0 THEN 2 * t.duration_samples ELSE t.duration_samples END, 0), 0)))`).
+		Set("updated_at = clock_timestamp()").Where("t.id = ?", l.Step.Ref.ID)
 }
 
 func newResultRow(r pipeline.ChunkResult) *chunkRow {
@@ -246,24 +290,4 @@ func newResultRow(r pipeline.ChunkResult) *chunkRow {
 	row.Speech = append([]span{}, each(r.Speech, func(s audio.Span) span { return span{Start: int64(s.Start), End: int64(s.End)} })...)
 	row.DecodedSamples, row.ElapsedUS, row.Made = r.Decoded, r.Elapsed.Microseconds(), r.Made
 	return row
-}
-
-// raise adds the sound of a finished chunk to the progress. While more is being
-// cut, all is what the container promises, for each channel that is kept apart;
-// afterwards it is what was cut, since nobody works on the silence between. It never goes back, and reaches 1 only with
-// the text.
-func raise(ctx context.Context, tx bun.Tx, s pipeline.Step) error {
-	changed(ctx, s.Ref.ID)
-	_, err := tx.NewRaw(`
-		UPDATE transcriptions AS t SET
-			done_samples = n.done,
-			progress = greatest(t.progress, least(0.99, coalesce(n.done::float8 / nullif(n.total, 0), 0))),
-			updated_at = clock_timestamp()
-		FROM (
-			SELECT t.id, t.done_samples + c.end_sample - c.start_sample AS done,
-				CASE WHEN t.status <> 'preparing' THEN t.cut_samples WHEN c.channel > 0 THEN 2 * t.duration_samples ELSE t.duration_samples END AS total
-			FROM transcriptions AS t JOIN chunks AS c ON c.transcription_id = t.id AND c.run = t.run
-			WHERE t.id = ? AND c.index = ?
-		) AS n WHERE t.id = n.id`, s.Ref.ID, s.Index).Exec(ctx)
-	return err
 }

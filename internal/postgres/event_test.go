@@ -51,7 +51,7 @@ func TestDB_Events_life(t *testing.T) {
 	for range 2 { // more is known the second time; the status is the same
 		ok(t, db.SaveSource(ctx, l, source(1)))
 	}
-	ok(t, db.AddChunk(ctx, l, chunk(tr.Ref(), owner, 0)))
+	ok(t, db.AddChunks(ctx, l, chunk(tr.Ref(), owner, 0)))
 	ok(t, db.Release(ctx, l, 0, false))
 	ok(t, db.Release(ctx, claim(t, db, tr.Ref(), pipeline.Prepare, 0), 0, true)) // no attempt, no event
 	ok(t, db.FinishPrepare(ctx, claim(t, db, tr.Ref(), pipeline.Prepare, 0), source(1)))
@@ -268,7 +268,7 @@ func disturb(t *testing.T, db *postgres.DB, rnd *rand.Rand, tr *transcription.Tr
 		_ = db.Complete(ctx, l, transcript())
 	default:
 		_ = db.SaveSource(ctx, l, source(2))
-		_ = db.AddChunk(ctx, l, chunk(ref, tr.OwnerID, rnd.IntN(2)))
+		_ = db.AddChunks(ctx, l, chunk(ref, tr.OwnerID, rnd.IntN(2)))
 		_ = db.SaveSource(ctx, l, source(2))
 		if rnd.IntN(2) == 0 {
 			_ = db.FinishPrepare(ctx, l, source(2))

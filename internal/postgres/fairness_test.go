@@ -105,7 +105,7 @@ func (f *fleet) finish(l pipeline.Lease) {
 		n := f.chunks[ref.ID]
 		ok(f.t, f.db.SaveSource(ctx, l, source(n)))
 		for i := range n {
-			ok(f.t, f.db.AddChunk(ctx, l, chunk(ref, f.owners[ref.ID], i)))
+			ok(f.t, f.db.AddChunks(ctx, l, chunk(ref, f.owners[ref.ID], i)))
 		}
 		ok(f.t, f.db.FinishPrepare(ctx, l, source(n)))
 	case pipeline.Transcribe:

@@ -62,7 +62,7 @@ func TestDB_tells(t *testing.T) {
 	ok(t, db.SaveSource(ctx, l, source(2)))
 	g.want(t, "preparing", tr.ID)
 	for i := range 2 {
-		ok(t, db.AddChunk(ctx, l, chunk(tr.Ref(), owner, i)))
+		ok(t, db.AddChunks(ctx, l, chunk(tr.Ref(), owner, i)))
 	}
 	g.want(t, "chunks are cut")
 	ok(t, db.FinishPrepare(ctx, l, source(2)))

@@ -135,7 +135,7 @@ func prepare(t testing.TB, db *postgres.DB, owner uuid.UUID, n int) *transcripti
 	l := claim(t, db, tr.Ref(), pipeline.Prepare, 0)
 	ok(t, db.SaveSource(t.Context(), l, source(n)))
 	for i := range n {
-		ok(t, db.AddChunk(t.Context(), l, chunk(tr.Ref(), owner, i)))
+		ok(t, db.AddChunks(t.Context(), l, chunk(tr.Ref(), owner, i)))
 	}
 	ok(t, db.FinishPrepare(t.Context(), l, source(n)))
 	return tr

@@ -58,7 +58,7 @@ func wantLanes(t *testing.T, db *postgres.DB, want map[string]int) {
 }
 
 // A step carries the model that prepare has chosen.
-func TestDB_AddChunk_model(t *testing.T) {
+func TestDB_AddChunks_model(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	tr := prepare(t, db, addUser(t, db), 1)
@@ -199,7 +199,7 @@ func TestDB_Elsewhere(t *testing.T) {
 	ok(t, db.ReportWorker(ctx, gpuWorker("c", 1, "small")))
 	elsewhere(l, true)
 	ok(t, db.SaveSource(ctx, l, pipeline.Source{Duration: minute, Model: "tiny"}))
-	ok(t, db.AddChunk(ctx, l, chunk(tr.Ref(), tr.OwnerID, 0)))
+	ok(t, db.AddChunks(ctx, l, chunk(tr.Ref(), tr.OwnerID, 0)))
 	elsewhere(claim(t, db, tr.Ref(), pipeline.Transcribe, 0), true)
 	silence(t, db, "c", 60)
 	elsewhere(l, false)

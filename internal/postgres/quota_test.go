@@ -185,7 +185,7 @@ func TestDB_priorityOfSteps(t *testing.T) {
 	ok(t, db.CreateTranscription(ctx, tr))
 	l := claim(t, db, tr.Ref(), pipeline.Prepare, 0)
 	ok(t, db.SaveSource(ctx, l, source(1)))
-	ok(t, db.AddChunk(ctx, l, chunk(tr.Ref(), owner, 0)))
+	ok(t, db.AddChunks(ctx, l, chunk(tr.Ref(), owner, 0)))
 	ok(t, db.CancelTranscription(ctx, owner, tr.ID))
 	next := transcription.NextRun{After: tr.Ref(), Options: tr.Options}
 	next.Options.Priority = transcription.High

@@ -84,7 +84,7 @@ func begin(ctx context.Context, tx bun.Tx, t *transcription.Transcription, next 
 		return err
 	}
 	ref := transcription.Ref{ID: next.After.ID, Run: next.After.Run + 1}
-	return addStep(ctx, tx, newStepRow(ref, parent{OwnerID: t.OwnerID, Model: o.Model, Priority: o.Priority}, pipeline.Prepare, 0, 1))
+	return addSteps(ctx, tx, newStepRow(ref, parent{OwnerID: t.OwnerID, Model: o.Model, Priority: o.Priority}, pipeline.Prepare, 0, 1))
 }
 
 // sweepMargin is how long before its time a prefix is left to the collector, who may

@@ -58,7 +58,7 @@ func TestDB_Retry_keepsTheText(t *testing.T) {
 	}
 	l := claim(t, db, second.Ref(), pipeline.Prepare, 0)
 	ok(t, db.SaveSource(ctx, l, pipeline.Source{Model: "tiny", Language: "de"}))
-	ok(t, db.AddChunk(ctx, l, chunk(second.Ref(), owner, 0)))
+	ok(t, db.AddChunks(ctx, l, chunk(second.Ref(), owner, 0)))
 	transcribe(t, db, second, 0)
 	if e := look(transcription.Preparing, 1); e.Model != "small" || e.Language != "en" {
 		t.Errorf("what is to be exported is %+v", e)
@@ -207,7 +207,7 @@ func (f *factory) do(t *testing.T, l pipeline.Lease) {
 		}
 		done, err := f.db.Chunks(ctx, ref)
 		for i := len(done); err == nil && i < f.n; i++ {
-			err = f.db.AddChunk(ctx, l, chunk(ref, uuid.Nil, i))
+			err = f.db.AddChunks(ctx, l, chunk(ref, uuid.Nil, i))
 		}
 		if err == nil {
 			_ = f.db.FinishPrepare(ctx, l, source(f.n))

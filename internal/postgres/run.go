@@ -107,7 +107,7 @@ func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
 		if err := move(ctx, tx, change{ref: ref, to: transcription.Merging, by: db.self}); err != nil {
 			return err
 		}
-		return addStep(ctx, tx, newStepRow(ref, p, pipeline.Merge, 0, 1))
+		return addSteps(ctx, tx, newStepRow(ref, p, pipeline.Merge, 0, 1))
 	})
 	return wrap(err, "advance %s", ref)
 }

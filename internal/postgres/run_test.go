@@ -44,7 +44,7 @@ func TestDB_life(t *testing.T) {
 	ok(t, db.SaveSource(ctx, l, pipeline.Source{Duration: 4 * minute, Model: "small"}))
 	want(transcription.Preparing, 0)
 	for i := range 2 {
-		ok(t, db.AddChunk(ctx, l, chunk(ref, owner, i)))
+		ok(t, db.AddChunks(ctx, l, chunk(ref, owner, i)))
 	}
 	transcribe(t, db, tr, 1) // while prepare still cuts
 	want(transcription.Preparing, 0.25)
@@ -127,8 +127,8 @@ func writes(db *postgres.DB) map[string]struct {
 	return map[string]write{
 		"SaveSource":    {pipeline.Prepare, func(t *testing.T, l pipeline.Lease) error { return db.SaveSource(t.Context(), l, source(1)) }},
 		"FinishPrepare": {pipeline.Prepare, func(t *testing.T, l pipeline.Lease) error { return db.FinishPrepare(t.Context(), l, source(1)) }},
-		"AddChunk": {pipeline.Prepare, func(t *testing.T, l pipeline.Lease) error {
-			return db.AddChunk(t.Context(), l, chunk(l.Step.Ref, l.Step.Ref.ID, 0))
+		"AddChunks": {pipeline.Prepare, func(t *testing.T, l pipeline.Lease) error {
+			return db.AddChunks(t.Context(), l, chunk(l.Step.Ref, l.Step.Ref.ID, 0))
 		}},
 		"FinishChunk": {pipeline.Transcribe, func(t *testing.T, l pipeline.Lease) error {
 			return db.FinishChunk(t.Context(), l, result(chunk(l.Step.Ref, l.Step.Ref.ID, 0)))
@@ -238,7 +238,7 @@ func TestDB_Run(t *testing.T) {
 	}
 }
 
-func TestDB_AddChunk_twice(t *testing.T) {
+func TestDB_AddChunks_twice(t *testing.T) {
 	t.Parallel()
 	db, ctx := pgtest.New(t), t.Context()
 	owner := addUser(t, db)
@@ -246,9 +246,9 @@ func TestDB_AddChunk_twice(t *testing.T) {
 	l := claim(t, db, tr.Ref(), pipeline.Prepare, 0)
 	ok(t, db.SaveSource(ctx, l, source(2)))
 	c := chunk(tr.Ref(), owner, 0)
-	ok(t, db.AddChunk(ctx, l, c))
+	ok(t, db.AddChunks(ctx, l, c))
 	transcribe(t, db, tr, 0)
-	ok(t, db.AddChunk(ctx, l, c))
+	ok(t, db.AddChunks(ctx, l, c))
 	if diff := cmp.Diff(map[string]int{"done": 1, "running": 1}, states(t, db, tr.Ref())); diff != "" {
 		t.Errorf("steps: -want +got\n%s", diff)
 	}
@@ -256,7 +256,7 @@ func TestDB_AddChunk_twice(t *testing.T) {
 		t.Errorf("%d samples are cut, want %d", got, minute)
 	}
 	c.End += 10
-	if err := db.AddChunk(ctx, l, c); err == nil || fault.Is(err, fault.Conflict) {
+	if err := db.AddChunks(ctx, l, c); err == nil || fault.Is(err, fault.Conflict) {
 		t.Errorf("got %v for a chunk cut elsewhere, want an internal error", err)
 	}
 }
@@ -294,6 +294,9 @@ func TestDB_FinishChunk_atOnce(t *testing.T) {
 	}
 	if got := status(t, db, tr.ID); got != transcription.Merging {
 		t.Errorf("got %s, want merging", got)
+	}
+	if got := readSQL[audio.Samples](t, db, "SELECT done_samples FROM transcriptions WHERE id = ?", tr.ID); got != n*minute {
+		t.Errorf("%d samples are done, want %d", got, n*minute)
 	}
 }
 

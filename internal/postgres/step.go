@@ -65,9 +65,9 @@ func steps(rows []stepRow) []pipeline.Step {
 	return found
 }
 
-// addStep inserts a waiting step. One that exists already stays as it is.
-func addStep(ctx context.Context, tx bun.Tx, row *stepRow) error {
-	_, err := tx.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx)
+// addSteps inserts waiting steps. Those that exist already stay as they are.
+func addSteps(ctx context.Context, tx bun.Tx, rows ...*stepRow) error {
+	_, err := tx.NewInsert().Model(&rows).On("CONFLICT DO NOTHING").Exec(ctx)
 	return err
 }
 

@@ -125,7 +125,7 @@ func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcri
 			return err
 		}
 		step := newStepRow(t.Ref(), parent{OwnerID: t.OwnerID, Model: t.Options.Model, Priority: t.Options.Priority}, pipeline.Prepare, 0, 1)
-		if err := addStep(ctx, tx, step); err != nil {
+		if err := addSteps(ctx, tx, step); err != nil {
 			return err
 		}
 		if err := announce(ctx, tx, change{ref: t.Ref(), to: row.Status, by: user(t.OwnerID)}, ""); err != nil {

@@ -402,7 +402,7 @@ func TestDB_Transcription_soFar(t *testing.T) {
 	read(queued, false, "")
 	l := claim(t, db, queued.Ref(), pipeline.Prepare, 0)
 	ok(t, db.SaveSource(t.Context(), l, source(2)))
-	ok(t, db.AddChunk(t.Context(), l, chunk(queued.Ref(), owner, 0)))
+	ok(t, db.AddChunks(t.Context(), l, chunk(queued.Ref(), owner, 0)))
 	read(queued, true, "")
 	transcribe(t, db, queued, 0)
 	read(queued, true, "Chunk 0.")

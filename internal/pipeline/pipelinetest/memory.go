@@ -228,21 +228,32 @@ func (m *Memory) Chunks(_ context.Context, ref transcription.Ref) ([]pipeline.Ch
 	return slices.Clone(r.chunks), nil
 }
 
-// AddChunk implements pipeline.Store.
-func (m *Memory) AddChunk(_ context.Context, l pipeline.Lease, c pipeline.Chunk) error {
+// Chunk implements pipeline.Store.
+func (m *Memory) Chunk(ctx context.Context, ref transcription.Ref, index int) (pipeline.Chunk, error) {
+	chunks, err := m.Chunks(ctx, ref)
+	if err != nil || index >= len(chunks) {
+		return pipeline.Chunk{}, fault.New(fault.NotFound, "There is no chunk %d.", index)
+	}
+	return chunks[index], nil
+}
+
+// AddChunks implements pipeline.Store.
+func (m *Memory) AddChunks(_ context.Context, l pipeline.Lease, cs ...pipeline.Chunk) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, _, err := m.held(l)
 	if err != nil {
 		return err
 	}
-	if c.Index > len(r.chunks) {
-		return fmt.Errorf("chunk %d is added behind %d", c.Index, len(r.chunks))
+	for _, c := range cs {
+		if c.Index > len(r.chunks) {
+			return fmt.Errorf("chunk %d is added behind %d", c.Index, len(r.chunks))
+		}
+		if c.Index == len(r.chunks) {
+			r.chunks = append(r.chunks, c)
+		}
+		r.add(pipeline.Transcribe, c.Index)
 	}
-	if c.Index == len(r.chunks) {
-		r.chunks = append(r.chunks, c)
-	}
-	r.add(pipeline.Transcribe, c.Index)
 	return nil
 }
 

@@ -150,7 +150,7 @@ func (b *bench) prepare(t *testing.T, ref transcription.Ref, n int) {
 	l := b.claim(t, long)
 	must(t, b.SaveSource(t.Context(), l, source))
 	for i := range n {
-		must(t, b.AddChunk(t.Context(), l, b.chunk(ref, i)))
+		must(t, b.AddChunks(t.Context(), l, b.chunk(ref, i)))
 	}
 	must(t, b.FinishPrepare(t.Context(), l, source))
 	must(t, b.Advance(t.Context(), ref))
@@ -252,7 +252,7 @@ func testFencing(t *testing.T, b *bench) {
 	l := b.claim(t, long)
 	wantConflict(t, b.Renew(t.Context(), old, long))
 	wantConflict(t, b.SaveSource(t.Context(), old, source))
-	wantConflict(t, b.AddChunk(t.Context(), old, b.chunk(ref, 0)))
+	wantConflict(t, b.AddChunks(t.Context(), old, b.chunk(ref, 0)))
 	wantConflict(t, b.FinishPrepare(t.Context(), old, source))
 	wantConflict(t, b.FinishChunk(t.Context(), old, result(b.chunk(ref, 0), "x")))
 	wantConflict(t, b.Complete(t.Context(), old, pipeline.Transcript{}))
@@ -422,7 +422,7 @@ func testCanceled(t *testing.T, b *bench) {
 		"preparing": func(ref transcription.Ref) *pipeline.Lease {
 			l := b.claim(t, long)
 			must(t, b.SaveSource(t.Context(), l, source))
-			must(t, b.AddChunk(t.Context(), l, b.chunk(ref, 0)))
+			must(t, b.AddChunks(t.Context(), l, b.chunk(ref, 0)))
 			return &l
 		},
 		"transcribing": func(ref transcription.Ref) *pipeline.Lease {
@@ -447,7 +447,7 @@ func testCanceled(t *testing.T, b *bench) {
 		}
 		if l != nil {
 			wantConflict(t, b.Renew(t.Context(), *l, long))
-			wantConflict(t, b.AddChunk(t.Context(), *l, b.chunk(ref, 1)))
+			wantConflict(t, b.AddChunks(t.Context(), *l, b.chunk(ref, 1)))
 			wantConflict(t, b.FinishPrepare(t.Context(), *l, source))
 			wantConflict(t, b.FinishChunk(t.Context(), *l, result(b.chunk(ref, l.Step.Index), "x")))
 			wantConflict(t, b.Complete(t.Context(), *l, pipeline.Transcript{}))

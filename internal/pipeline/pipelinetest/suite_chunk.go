@@ -14,7 +14,7 @@ func testSameChunk(t *testing.T, b *bench) {
 	l := b.claim(t, long)
 	must(t, b.SaveSource(t.Context(), l, source))
 	for range 2 {
-		must(t, b.AddChunk(t.Context(), l, b.chunk(ref, 0)))
+		must(t, b.AddChunks(t.Context(), l, b.chunk(ref, 0)))
 	}
 	chunks, err := b.Chunks(t.Context(), ref)
 	must(t, err)
@@ -30,11 +30,11 @@ func testHole(t *testing.T, b *bench) {
 	ref := b.create(t)
 	l := b.claim(t, long)
 	must(t, b.SaveSource(t.Context(), l, source))
-	must(t, b.AddChunk(t.Context(), l, b.chunk(ref, 0)))
+	must(t, b.AddChunks(t.Context(), l, b.chunk(ref, 0)))
 	all := source
 	all.Chunks = 2
 	for what, err := range map[string]error{
-		"chunk 2 behind chunk 0": b.AddChunk(t.Context(), l, b.chunk(ref, 2)),
+		"chunk 2 behind chunk 0": b.AddChunks(t.Context(), l, b.chunk(ref, 2)),
 		"1 of 2 chunks":          b.FinishPrepare(t.Context(), l, all),
 	} {
 		if err == nil || fault.Permanent(err) {
@@ -46,6 +46,6 @@ func testHole(t *testing.T, b *bench) {
 	if len(found) != 1 {
 		t.Errorf("got %d chunks, want the first", len(found))
 	}
-	must(t, b.AddChunk(t.Context(), l, b.chunk(ref, 1)))
+	must(t, b.AddChunks(t.Context(), l, b.chunk(ref, 1)))
 	must(t, b.FinishPrepare(t.Context(), l, all))
 }

@@ -140,7 +140,7 @@ func testAdoptTooLate(t *testing.T, b *bench) {
 	ref, l := b.retry(t, old)
 	must(t, b.Adopt(t.Context(), l, same))
 	b.wantAdopted(t, ref, 2)
-	must(t, b.AddChunk(t.Context(), l, b.chunk(ref, 2)))
+	must(t, b.AddChunks(t.Context(), l, b.chunk(ref, 2)))
 	b.wantAdopted(t, ref, 3, 2)
 }
 
