@@ -7,99 +7,149 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
-// TestAccess is every route for everybody. The transcription {id} is the user's;
-// the guest is signed in with a role that may do nothing.
-func TestAccess(t *testing.T) {
-	t.Parallel()
+// people are those who call every route. The guest is signed in with a role that may do
+// nothing; the other is a user as the user is.
+var people = []string{"nobody", "guest", "viewer", "user", "other", "operator", "admin"}
+
+// mayUse says whom a route is for, whatever it is about.
+var mayUse = map[string][]string{
+	"anybody":   people,
+	"signed in": people[1:],
+	"read":      {"viewer", "user", "other", "operator", "admin"},
+	"write":     {"user", "other", "operator", "admin"},
+	"operate":   {"operator", "admin"},
+}
+
+// accessRow is a route and what it answers those who may use it.
+type accessRow struct {
+	route, who string
+	status     int
+	code       string
+	path       string // "": that of the route
+	body       string
+	own        bool // it is about something of the user's, which the others have not
+}
+
+// accessTable is every route. The {id}, the {hook} and the {delivery} are the user's.
+func accessTable() []accessRow {
 	const hook = `{"url":"https://example.com/hook","events":["transcription.completed"]}`
 	const signIn = `{"email":"user@example.com","password":"` + password + `"}`
-	type row struct {
-		route, path, body                 string
-		nobody, user, other, admin, guest int
-		codeNobody, codeOther, codeAdmin  string
-	}
-	tests := []row{
-		{"POST /api/v1/auth/register", "/api/v1/auth/register", `{"email":"new@example.com","password":"` + password + `"}`, 201, 201, 201, 201, 201, "", "", ""},
-		{"POST /api/v1/auth/login", "/api/v1/auth/login", signIn, 200, 200, 200, 200, 200, "", "", ""},
-		{"POST /api/v1/auth/refresh", "/api/v1/auth/refresh", "", 401, 401, 401, 401, 401, "session_expired", "session_expired", "session_expired"},
-		{"POST /api/v1/auth/logout", "/api/v1/auth/logout", "", 204, 204, 204, 204, 204, "", "", ""},
-		{"GET /api/v1/me", "/api/v1/me", "", 401, 200, 200, 200, 200, "unauthenticated", "", ""},
-		{"POST /api/v1/files/upload", "/api/v1/files/upload", "{}", 401, 415, 415, 415, 403, "unauthenticated", "not_multipart", "not_multipart"},
-		{"GET /api/v1/transcriptions", "/api/v1/transcriptions", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
-		{"GET /api/v1/transcriptions/:id", "/api/v1/transcriptions/{id}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"GET /api/v1/transcriptions/:id/history", "/api/v1/transcriptions/{id}/history", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"GET /api/v1/transcriptions/:id/events", "/api/v1/transcriptions/{id}/events", "", 401, 204, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"POST /api/v1/transcriptions/:id/cancel", "/api/v1/transcriptions/{id}/cancel", "", 401, 409, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"POST /api/v1/transcriptions/:id/retry", "/api/v1/transcriptions/{id}/retry", "", 401, 202, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"GET /api/v1/export/:id", "/api/v1/export/{id}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"DELETE /api/v1/transcriptions/:id", "/api/v1/transcriptions/{id}", "", 401, 204, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"GET /api/v1/admin/queues", "/api/v1/admin/queues", "", 401, 403, 403, 200, 403, "unauthenticated", "forbidden", ""},
-		{"POST /api/v1/admin/queues/:name/pause", "/api/v1/admin/queues/merge/pause", "", 401, 403, 403, 200, 403, "unauthenticated", "forbidden", ""},
-		{"POST /api/v1/admin/queues/:name/resume", "/api/v1/admin/queues/merge/resume", "", 401, 403, 403, 200, 403, "unauthenticated", "forbidden", ""},
-		{"GET /api/v1/webhooks", "/api/v1/webhooks", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
-		{"POST /api/v1/webhooks", "/api/v1/webhooks", hook, 401, 201, 201, 201, 403, "unauthenticated", "", ""},
-		{"POST /api/v1/webhooks/key", "/api/v1/webhooks/key", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
-		{"GET /api/v1/webhooks/deliveries", "/api/v1/webhooks/deliveries", "", 401, 200, 200, 200, 403, "unauthenticated", "", ""},
-		{"GET /api/v1/webhooks/deliveries/:id", "/api/v1/webhooks/deliveries/{delivery}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"POST /api/v1/webhooks/deliveries/:id/replay", "/api/v1/webhooks/deliveries/{delivery}/replay", "", 401, 202, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"GET /api/v1/webhooks/:id", "/api/v1/webhooks/{hook}", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"PUT /api/v1/webhooks/:id", "/api/v1/webhooks/{hook}", hook, 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"DELETE /api/v1/webhooks/:id", "/api/v1/webhooks/{hook}", "", 401, 204, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"POST /api/v1/webhooks/:id/rotate", "/api/v1/webhooks/{hook}/rotate", "", 401, 200, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"POST /api/v1/webhooks/:id/test", "/api/v1/webhooks/{hook}/test", "", 401, 202, 404, 404, 403, "unauthenticated", "not_found", "not_found"},
-		{"GET /api/v1/limits", "/api/v1/limits", "", 200, 200, 200, 200, 200, "", "", ""},
-		{"GET /api/v1/models", "/api/v1/models", "", 401, 200, 200, 200, 200, "unauthenticated", "", ""},
-		{"GET /api/v1/openapi.yaml", "/api/v1/openapi.yaml", "", 200, 200, 200, 200, 200, "", "", ""},
-		{"GET /api/v1/schemas/transcript-1.json", "/api/v1/schemas/transcript-1.json", "", 200, 200, 200, 200, 200, "", "", ""},
-		{"GET /livez", "/livez", "", 200, 200, 200, 200, 200, "", "", ""},
-		{"GET /readyz", "/readyz", "", 200, 200, 200, 200, 200, "", "", ""},
+	table := []accessRow{
+		{route: "POST /api/v1/auth/register", who: "anybody", status: 201, body: `{"email":"new-{actor}@example.com","password":"` + password + `"}`},
+		{route: "POST /api/v1/auth/login", who: "anybody", status: 200, body: signIn},
+		{route: "POST /api/v1/auth/refresh", who: "anybody", status: 401, code: "session_expired"},
+		{route: "POST /api/v1/auth/logout", who: "anybody", status: 204},
+		{route: "GET /api/v1/me", who: "signed in", status: 200},
+
+		{route: "POST /api/v1/files/upload", who: "write", status: 415, code: "not_multipart", body: "{}"},
+		{route: "GET /api/v1/transcriptions", who: "read", status: 200},
+		{route: "GET /api/v1/transcriptions/:id", who: "read", status: 200, path: "/api/v1/transcriptions/{id}", own: true},
+		{route: "GET /api/v1/transcriptions/:id/history", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/history", own: true},
+		{route: "GET /api/v1/transcriptions/:id/events", who: "read", status: 204, path: "/api/v1/transcriptions/{id}/events", own: true},
+		{route: "POST /api/v1/transcriptions/:id/cancel", who: "write", status: 409, code: "already_ended", path: "/api/v1/transcriptions/{id}/cancel", own: true},
+		{route: "POST /api/v1/transcriptions/:id/retry", who: "write", status: 202, path: "/api/v1/transcriptions/{id}/retry", own: true},
+		{route: "GET /api/v1/export/:id", who: "read", status: 200, path: "/api/v1/export/{id}", own: true},
+		{route: "DELETE /api/v1/transcriptions/:id", who: "write", status: 204, path: "/api/v1/transcriptions/{id}", own: true},
+
+		{route: "GET /api/v1/admin/queues", who: "operate", status: 200},
+		{route: "POST /api/v1/admin/queues/:name/pause", who: "operate", status: 200, path: "/api/v1/admin/queues/merge/pause"},
+		{route: "POST /api/v1/admin/queues/:name/resume", who: "operate", status: 200, path: "/api/v1/admin/queues/merge/resume"},
+
+		{route: "GET /api/v1/webhooks", who: "read", status: 200},
+		{route: "POST /api/v1/webhooks", who: "write", status: 201, body: hook},
+		{route: "POST /api/v1/webhooks/key", who: "write", status: 200},
+		{route: "GET /api/v1/webhooks/deliveries", who: "read", status: 200},
+		{route: "GET /api/v1/webhooks/deliveries/:id", who: "read", status: 200, path: "/api/v1/webhooks/deliveries/{delivery}", own: true},
+		{route: "POST /api/v1/webhooks/deliveries/:id/replay", who: "write", status: 202, path: "/api/v1/webhooks/deliveries/{delivery}/replay", own: true},
+		{route: "GET /api/v1/webhooks/:id", who: "read", status: 200, path: "/api/v1/webhooks/{hook}", own: true},
+		{route: "PUT /api/v1/webhooks/:id", who: "write", status: 200, path: "/api/v1/webhooks/{hook}", body: hook, own: true},
+		{route: "DELETE /api/v1/webhooks/:id", who: "write", status: 204, path: "/api/v1/webhooks/{hook}", own: true},
+		{route: "POST /api/v1/webhooks/:id/rotate", who: "write", status: 200, path: "/api/v1/webhooks/{hook}/rotate", own: true},
+		{route: "POST /api/v1/webhooks/:id/test", who: "write", status: 202, path: "/api/v1/webhooks/{hook}/test", own: true},
+
+		{route: "GET /api/v1/limits", who: "anybody", status: 200},
+		{route: "GET /api/v1/models", who: "signed in", status: 200},
+		{route: "GET /api/v1/openapi.yaml", who: "anybody", status: 200},
+		{route: "GET /api/v1/schemas/transcript-1.json", who: "anybody", status: 200},
+		{route: "GET /livez", who: "anybody", status: 200},
+		{route: "GET /readyz", who: "anybody", status: 200},
 	}
 	for _, method := range []string{"GET", "POST", "DELETE"} {
 		for _, path := range []string{"", "/*"} {
-			tests = append(tests, row{
-				method + " /admin/queues" + path, "/admin/queues" + path, "", 401, 403, 403, 200, 403, "unauthenticated", "forbidden", "",
-			})
+			table = append(table, accessRow{route: method + " /admin/queues" + path, who: "operate", status: 200})
 		}
 	}
-	tested := make([]string, len(tests))
-	for i, tt := range tests {
-		tested[i] = tt.route
+	return table
+}
+
+// expected is what a route answers somebody.
+func (r accessRow) expected(actor string) (status int, code string) {
+	switch {
+	case r.who == "anybody":
+		return r.status, r.code
+	case actor == "nobody":
+		return http.StatusUnauthorized, "unauthenticated"
+	case !slices.Contains(mayUse[r.who], actor):
+		return http.StatusForbidden, "forbidden"
+	case r.own && actor != "user":
+		return http.StatusNotFound, "not_found"
+	default:
+		return r.status, r.code
 	}
-	for _, route := range newWorld(t).Routes() {
-		if !slices.Contains(tested, route) {
-			t.Errorf("%s is not in the table", route)
-		}
+}
+
+// request calls the route as somebody, with things of the user's that were made for that.
+func (r accessRow) request(t *testing.T, w *world, actor string) answer {
+	t.Helper()
+	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
+	hook, delivery := w.addWebhook(t, "user")
+	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor)
+	method, path, _ := strings.Cut(r.route, " ")
+	if r.path != "" {
+		path = r.path
 	}
-	codes := map[int]string{401: "session_expired", 403: "forbidden", 409: "already_ended", 415: "not_multipart"}
-	for _, tt := range tests {
-		t.Run(tt.route, func(t *testing.T) {
+	return w.do(t, call{actor: actor, method: method, path: fill.Replace(path), body: fill.Replace(r.body)})
+}
+
+// TestAccess is every route for everybody.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	for _, row := range accessTable() {
+		t.Run(row.route, func(t *testing.T) {
 			t.Parallel()
-			for _, who := range []struct {
-				actor, code string
-				status      int
-			}{
-				{"nobody", tt.codeNobody, tt.nobody},
-				{"other", tt.codeOther, tt.other},
-				{"admin", tt.codeAdmin, tt.admin},
-				{"user", codes[tt.user], tt.user},
-				{"guest", codes[tt.guest], tt.guest},
-			} {
-				w := newWorld(t)
-				id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
-				hook, delivery := w.addWebhook(t, "user")
-				method, _, _ := strings.Cut(tt.route, " ")
-				path := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String()).Replace(tt.path)
-				got := w.do(t, call{actor: who.actor, method: method, path: path, body: tt.body})
-				got.expect(t, who.status, who.code)
-				deleted := tt.route == "DELETE /api/v1/transcriptions/:id" && got.StatusCode == http.StatusNoContent
-				if left := w.store.Rows(); (left == 0) != deleted {
-					t.Errorf("%s: %d transcriptions are left after %d", who.actor, left, got.StatusCode)
+			w := newWorld(t)
+			for _, actor := range people {
+				before := w.store.Rows()
+				got := row.request(t, w, actor)
+				status, code := row.expected(actor)
+				got.expect(t, status, code)
+				deleted := row.route == "DELETE /api/v1/transcriptions/:id" && got.StatusCode == http.StatusNoContent
+				if left := w.store.Rows() - before; (left == 0) != deleted {
+					t.Errorf("%s: %d transcriptions were added, then %d", actor, left, got.StatusCode)
+				}
+				if got.StatusCode != status {
+					t.Errorf("that was %s", actor)
 				}
 			}
 		})
+	}
+}
+
+// TestAccess_isComplete finds the route that nobody has thought about.
+func TestAccess_isComplete(t *testing.T) {
+	t.Parallel()
+	var tested []string
+	for _, row := range accessTable() {
+		tested = append(tested, row.route)
+	}
+	slices.Sort(tested)
+	if diff := cmp.Diff(tested, newWorld(t).Routes()); diff != "" {
+		t.Errorf("-tested +routed\n%s", diff)
 	}
 }
 

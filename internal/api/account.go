@@ -21,11 +21,12 @@ type grantJSON struct {
 	ExpiresAt timestamp `json:"expiresAt"`
 }
 
-type userJSON struct {
-	UserID    uuid.UUID `json:"userId"`
-	Email     string    `json:"email"`
-	Role      auth.Role `json:"role"`
-	CreatedAt timestamp `json:"createdAt"`
+type meJSON struct {
+	UserID      uuid.UUID         `json:"userId"`
+	Email       string            `json:"email"`
+	Role        auth.Role         `json:"role"`
+	Permissions []auth.Permission `json:"permissions"`
+	CreatedAt   timestamp         `json:"createdAt"`
 }
 
 func (s *Server) register(c echo.Context) error {
@@ -74,11 +75,13 @@ func (s *Server) logout(c echo.Context) error {
 }
 
 func (s *Server) me(c echo.Context) error {
-	u, err := s.auth.Me(c.Request().Context(), actor(c))
+	who := actor(c)
+	u, err := s.auth.Me(c.Request().Context(), who)
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, userJSON{UserID: u.ID, Email: u.Email, Role: u.Role, CreatedAt: timestamp(u.CreatedAt)})
+	may := append([]auth.Permission{}, who.Permissions...)
+	return answer(c, http.StatusOK, meJSON{UserID: u.ID, Email: u.Email, Role: who.Role, Permissions: may, CreatedAt: timestamp(u.CreatedAt)})
 }
 
 func (s *Server) grant(c echo.Context, status int, g *auth.Grant) error {

@@ -121,7 +121,7 @@ func (s *Server) authenticated(next echo.HandlerFunc) echo.HandlerFunc {
 		if token == "" && !ok {
 			return next(c)
 		}
-		who, err := s.auth.Authenticate(token)
+		who, err := s.auth.Authenticate(c.Request().Context(), token)
 		c.Set(callerKey, caller{actor: who, err: err})
 		if err == nil {
 			zerolog.Ctx(c.Request().Context()).UpdateContext(func(l zerolog.Context) zerolog.Context {

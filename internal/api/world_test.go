@@ -47,7 +47,7 @@ type world struct {
 	queue    *fakeQueue
 	log      *buffer
 	clock    *clock
-	tokens   map[string]string    // by actor: "nobody", "user", "other", "admin", "guest"
+	tokens   map[string]string    // by actor, see people
 	ids      map[string]uuid.UUID // by actor
 }
 
@@ -178,23 +178,21 @@ func (w *world) people(t *testing.T) {
 	if err := w.auth.EnsureAdmin(t.Context(), "admin@example.com", password); err != nil {
 		t.Fatal(err)
 	}
-	for _, who := range []string{"user", "other", "guest"} {
+	roles := map[string]auth.Role{"user": auth.Member, "other": auth.Member, "viewer": auth.Viewer, "operator": auth.Operator, "guest": "guest"}
+	w.accounts.AddRole("guest") // it may do nothing
+	for who, role := range roles {
 		g, err := w.auth.Register(t.Context(), who+"@example.com", password)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.ids[who] = g.UserID
-	}
-	// The guest's token was made when the account had a role that may do nothing.
-	w.setRole(t, "guest", "guest")
-	defer w.setRole(t, "guest", auth.Member)
-	for _, who := range []string{"user", "other", "admin", "guest"} {
-		g, err := w.auth.Login(t.Context(), who+"@example.com", password)
-		if err != nil {
-			t.Fatal(err)
-		}
 		w.tokens[who], w.ids[who] = g.Access, g.UserID
+		w.setRole(t, who, role)
 	}
+	g, err := w.auth.Login(t.Context(), "admin@example.com", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.tokens["admin"], w.ids["admin"] = g.Access, g.UserID
 }
 
 func (w *world) setRole(t *testing.T, who string, r auth.Role) {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
@@ -54,12 +55,11 @@ func deriveKeys(secret []byte) (k keys, err error) {
 	return k, nil
 }
 
-// claims is what an access token says.
+// claims is what an access token says: whose it is. What they are and may do is looked
+// up, since it may change while the token is good.
 type claims struct {
 	jwt.RegisteredClaims
 	SessionID string `json:"sid"`
-	Role      Role   `json:"role"`
-	Email     string `json:"email"`
 }
 
 // sign returns an access token for the actor and the time until which it holds.
@@ -80,8 +80,6 @@ func (s *Service) sign(a Actor, now time.Time) (string, time.Time, error) {
 			ExpiresAt: jwt.NewNumericDate(expires),
 		},
 		SessionID: a.SessionID.String(),
-		Role:      a.Role,
-		Email:     a.Email,
 	})
 	token.Header["typ"] = accessType
 	token.Header["kid"] = s.keys[0].id
@@ -92,11 +90,20 @@ func (s *Service) sign(a Actor, now time.Time) (string, time.Time, error) {
 	return signed, expires, nil
 }
 
-// Authenticate returns who the access token speaks for. Unauthenticated
-// token_expired: refresh it; token_invalid: it was never good, or its key is
-// gone. It asks no database, so a sign-in that was ended lives on until its
-// access token expires.
-func (s *Service) Authenticate(token string) (Actor, error) {
+// Authenticate returns who the access token speaks for, and what they may do.
+// Unauthenticated token_expired: refresh it; token_invalid: it was never good, or its
+// key is gone; account_gone, account_disabled, session_expired: what it was made for
+// has ended, two seconds ago at the most.
+func (s *Service) Authenticate(ctx context.Context, token string) (Actor, error) {
+	who, err := s.verify(token)
+	if err != nil {
+		return Actor{}, err
+	}
+	return s.entitle(ctx, who)
+}
+
+// verify returns whose token it is.
+func (s *Service) verify(token string) (Actor, error) {
 	var c claims
 	_, err := s.parser.ParseWithClaims(token, &c, s.key)
 	if errors.Is(err, jwt.ErrTokenExpired) {
@@ -122,7 +129,7 @@ func (c *claims) actor() (Actor, error) {
 	if err != nil {
 		return Actor{}, invalidToken(fmt.Errorf("parse sid: %w", err))
 	}
-	return Actor{UserID: user, Email: c.Email, Role: c.Role, SessionID: session, Expires: c.ExpiresAt.Add(clockSkew).UTC()}, nil
+	return Actor{UserID: user, SessionID: session, Expires: c.ExpiresAt.Add(clockSkew).UTC()}, nil
 }
 
 // key returns the key of the secret that the token names.

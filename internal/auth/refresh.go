@@ -54,7 +54,7 @@ func (s *Service) open(ctx context.Context, u *User) (*Grant, error) {
 // Refresh exchanges a refresh token for new ones. Within 30 seconds it may be
 // used again and yields the same successor. Unauthenticated session_expired:
 // unknown, too old or ended; session_reused: somebody else has used it, so the
-// whole family was ended.
+// whole family was ended; account_disabled.
 func (s *Service) Refresh(ctx context.Context, token string) (*Grant, error) {
 	old, err := s.session(ctx, token)
 	if err != nil {
@@ -76,6 +76,9 @@ func (s *Service) Refresh(ctx context.Context, token string) (*Grant, error) {
 	u, err := s.Me(ctx, Actor{UserID: old.UserID})
 	if err != nil {
 		return nil, err
+	}
+	if u.Disabled() {
+		return nil, accountDisabled(fault.Unauthenticated)
 	}
 	return s.grant(u, next, successor)
 }
@@ -132,6 +135,7 @@ func (s *Service) reused(ctx context.Context, old *Session) error {
 	if err := s.store.RevokeFamily(ctx, old.FamilyID, s.now()); err != nil {
 		return err
 	}
+	s.rights.forget(old.UserID)
 	return fault.New(fault.Unauthenticated, "This sign-in was used in two places and has been ended to keep your account safe. Sign in again.").
 		WithCode("session_reused")
 }
@@ -143,6 +147,7 @@ func (s *Service) Logout(ctx context.Context, who Actor, token string) error {
 		if err := s.store.RevokeFamily(ctx, who.SessionID, s.now()); err != nil {
 			return err
 		}
+		s.rights.forget(who.UserID)
 	}
 	session, err := s.store.SessionByToken(ctx, hashToken(token))
 	if fault.Is(err, fault.NotFound) {
@@ -151,6 +156,7 @@ func (s *Service) Logout(ctx context.Context, who Actor, token string) error {
 	if err != nil {
 		return err
 	}
+	defer s.rights.forget(session.UserID)
 	return s.store.RevokeFamily(ctx, session.FamilyID, s.now())
 }
 
@@ -164,7 +170,7 @@ func (s *Service) newSession(token string, family, user uuid.UUID) (*Session, er
 }
 
 func (s *Service) grant(u *User, session *Session, token string) (*Grant, error) {
-	access, expires, err := s.sign(Actor{UserID: u.ID, Email: u.Email, Role: u.Role, SessionID: session.FamilyID}, s.now())
+	access, expires, err := s.sign(Actor{UserID: u.ID, SessionID: session.FamilyID}, s.now())
 	if err != nil {
 		return nil, err
 	}

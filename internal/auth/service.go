@@ -38,6 +38,7 @@ type Service struct {
 	parser     *jwt.Parser
 	hasher     *hasher
 	nobody     string // a hash that no password is known for
+	rights     rightsCache
 }
 
 // NewService returns a service, or says what is wrong with the options.
@@ -121,7 +122,8 @@ func (s *Service) create(ctx context.Context, email, password string, r Role) (*
 }
 
 // Login signs a person in. Unauthenticated wrong_credentials is the one answer,
-// after the same work, to a wrong password and to an unknown address.
+// after the same work, to a wrong password and to an unknown address. Forbidden
+// account_disabled is told to whoever has the password.
 func (s *Service) Login(ctx context.Context, email, password string) (*Grant, error) {
 	u, err := s.find(ctx, email)
 	if err != nil {
@@ -133,6 +135,9 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Grant, er
 	}
 	if !ok {
 		return nil, fault.New(fault.Unauthenticated, "The e-mail address or the password is wrong.").WithCode("wrong_credentials")
+	}
+	if u.Disabled() {
+		return nil, accountDisabled(fault.Forbidden)
 	}
 	if stale {
 		s.rehash(ctx, u, password)
@@ -174,7 +179,7 @@ func (s *Service) Me(ctx context.Context, who Actor) (*User, error) {
 	}
 	u, err := s.store.User(ctx, who.UserID)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.Wrap(err, fault.Unauthenticated, "This account no longer exists.").WithCode("account_gone")
+		return nil, accountGone(err)
 	}
 	return u, err
 }

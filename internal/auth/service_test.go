@@ -101,7 +101,7 @@ func TestService_Register(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := s.Authenticate(g.Access)
+	who, err := s.Authenticate(t.Context(), g.Access)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,15 +186,15 @@ func TestService_Authenticate(t *testing.T) {
 	store := new(authtest.Store)
 	s, c := newService(t, store)
 	g := register(t, s)
-	if _, err := s.Authenticate(g.Access); err != nil {
+	if _, err := s.Authenticate(t.Context(), g.Access); err != nil {
 		t.Fatal(err)
 	}
 	c.advance(10*time.Minute + 11*time.Second)
-	if _, err := s.Authenticate(g.Access); code(err) != "token_expired" || !fault.Is(err, fault.Unauthenticated) {
+	if _, err := s.Authenticate(t.Context(), g.Access); code(err) != "token_expired" || !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("got %v, want token_expired", err)
 	}
 	other, _ := newService(t, store, func(o *auth.Options) { o.Issuer = "https://other.example.com" })
-	if _, err := other.Authenticate(g.Access); code(err) != "token_invalid" {
+	if _, err := other.Authenticate(t.Context(), g.Access); code(err) != "token_invalid" {
 		t.Errorf("another issuer: got %v, want token_invalid", err)
 	}
 }
@@ -207,10 +207,10 @@ func TestService_changingSecrets(t *testing.T) {
 	fresh := bytes.Repeat([]byte("f"), 32)
 	during, c := newService(t, store, func(o *auth.Options) { o.Secrets = [][]byte{fresh, secret} })
 	after, _ := newService(t, store, func(o *auth.Options) { o.Secrets = [][]byte{fresh} })
-	if _, err := during.Authenticate(g.Access); err != nil {
+	if _, err := during.Authenticate(t.Context(), g.Access); err != nil {
 		t.Errorf("the old secret no longer verifies: %v", err)
 	}
-	if _, err := after.Authenticate(g.Access); code(err) != "token_invalid" {
+	if _, err := after.Authenticate(t.Context(), g.Access); code(err) != "token_invalid" {
 		t.Errorf("a secret that is gone: got %v, want token_invalid", err)
 	}
 	first, err := before.Refresh(t.Context(), g.Refresh)
@@ -222,7 +222,7 @@ func TestService_changingSecrets(t *testing.T) {
 	if err != nil || again.Refresh != first.Refresh {
 		t.Fatalf("got %+v, %v, want the successor made with the old secret", again, err)
 	}
-	if _, err := after.Authenticate(again.Access); err != nil {
+	if _, err := after.Authenticate(t.Context(), again.Access); err != nil {
 		t.Errorf("the first secret does not sign: %v", err)
 	}
 }
@@ -239,8 +239,8 @@ func TestService_Refresh(t *testing.T) {
 	if next.Refresh == g.Refresh || next.UserID != g.UserID || !next.RefreshExpires.Equal(c.Now().Add(30*24*time.Hour)) {
 		t.Errorf("got %+v after %+v", next, g)
 	}
-	before, _ := s.Authenticate(g.Access) // has expired
-	after, err := s.Authenticate(next.Access)
+	before, _ := s.Authenticate(t.Context(), g.Access) // has expired
+	after, err := s.Authenticate(t.Context(), next.Access)
 	if err != nil || before.UserID != uuid.Nil {
 		t.Fatalf("got %v, %v", before, err)
 	}
@@ -249,7 +249,7 @@ func TestService_Refresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who, err := s.Authenticate(third.Access); err != nil || who.SessionID != after.SessionID {
+	if who, err := s.Authenticate(t.Context(), third.Access); err != nil || who.SessionID != after.SessionID {
 		t.Errorf("got %+v, %v, want the same sign-in %s", who, err, after.SessionID)
 	}
 }
@@ -375,7 +375,7 @@ func TestService_Logout(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t, new(authtest.Store))
 	g := register(t, s)
-	who, err := s.Authenticate(g.Access)
+	who, err := s.Authenticate(t.Context(), g.Access)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,6 +389,55 @@ func TestService_Logout(t *testing.T) {
 	}
 	if err := s.Logout(t.Context(), auth.Actor{}, "unknown"); err != nil {
 		t.Errorf("signing out with an unknown token: %v", err)
+	}
+}
+
+// What a token may do was what its role could do when it was made, for ten minutes.
+func TestService_Authenticate_asOfNow(t *testing.T) {
+	t.Parallel()
+	store := new(authtest.Store)
+	s, c := newService(t, store)
+	g := register(t, s)
+	may := func() bool {
+		t.Helper()
+		who, err := s.Authenticate(t.Context(), g.Access)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return who.Can(auth.WriteTranscriptions)
+	}
+	if !may() {
+		t.Fatal("a user may not write")
+	}
+	if err := store.SetRole(t.Context(), g.UserID, auth.Viewer); err != nil { // in another process
+		t.Fatal(err)
+	}
+	if c.advance(1999 * time.Millisecond); !may() {
+		t.Error("the database is asked more often than every two seconds")
+	}
+	if c.advance(time.Millisecond); may() {
+		t.Error("two seconds later a viewer may write")
+	}
+	store.DeleteUser(g.UserID)
+	c.advance(2 * time.Second)
+	if _, err := s.Authenticate(t.Context(), g.Access); code(err) != "account_gone" {
+		t.Errorf("got %v, want account_gone", err)
+	}
+}
+
+func TestService_Authenticate_signedOut(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t, new(authtest.Store))
+	g := register(t, s)
+	who, err := s.Authenticate(t.Context(), g.Access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Logout(t.Context(), who, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Authenticate(t.Context(), g.Access); code(err) != "session_expired" {
+		t.Errorf("got %v, want session_expired at once", err)
 	}
 }
 
@@ -423,7 +472,7 @@ func TestService_EnsureAdmin(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", tt.email, err)
 		}
-		if who, err := s.Authenticate(signed.Access); err != nil || who.Role != auth.Admin {
+		if who, err := s.Authenticate(t.Context(), signed.Access); err != nil || who.Role != auth.Admin {
 			t.Errorf("%s: got %+v, %v, want an administrator", tt.email, who, err)
 		}
 	}
@@ -432,7 +481,7 @@ func TestService_EnsureAdmin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who, err := s.Authenticate(next.Access); err != nil || !who.Can(auth.WatchQueues) {
+	if who, err := s.Authenticate(t.Context(), next.Access); err != nil || !who.Can(auth.WatchQueues) {
 		t.Errorf("got %+v, %v, want the new role", who, err)
 	}
 	// Somebody may have forgotten the password, or changed it since.
@@ -458,7 +507,7 @@ func TestService_EnsureAdmin_somebodyElsesAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who, err := s.Authenticate(signed.Access); err != nil || who.Role != auth.Member {
+	if who, err := s.Authenticate(t.Context(), signed.Access); err != nil || who.Role != auth.Member {
 		t.Errorf("got %+v, %v, want no administrator", who, err)
 	}
 }
@@ -472,6 +521,10 @@ func (broken) UserByEmail(context.Context, string) (*auth.User, error) { return 
 func (broken) SessionByToken(context.Context, auth.TokenHash) (*auth.Session, error) {
 	return nil, errAway
 }
+
+func (broken) Rights(context.Context, uuid.UUID, uuid.UUID) (auth.Rights, error) {
+	return auth.Rights{}, errAway
+}
 func (broken) CreateUser(context.Context, *auth.User) error             { return errAway }
 func (broken) RevokeFamily(context.Context, uuid.UUID, time.Time) error { return errAway }
 
@@ -479,12 +532,15 @@ func (broken) RevokeFamily(context.Context, uuid.UUID, time.Time) error { return
 // database that does not answer.
 func TestService_databaseAway(t *testing.T) {
 	t.Parallel()
+	there, _ := newService(t, new(authtest.Store))
+	token := register(t, there).Access
 	s, _ := newService(t, broken{})
 	calls := map[string]func(context.Context) error{
-		"login":    func(ctx context.Context) error { _, err := s.Login(ctx, ada, password); return err },
-		"register": func(ctx context.Context) error { _, err := s.Register(ctx, ada, password); return err },
-		"refresh":  func(ctx context.Context) error { _, err := s.Refresh(ctx, "token"); return err },
-		"logout":   func(ctx context.Context) error { return s.Logout(ctx, auth.Actor{}, "token") },
+		"login":        func(ctx context.Context) error { _, err := s.Login(ctx, ada, password); return err },
+		"register":     func(ctx context.Context) error { _, err := s.Register(ctx, ada, password); return err },
+		"refresh":      func(ctx context.Context) error { _, err := s.Refresh(ctx, "token"); return err },
+		"authenticate": func(ctx context.Context) error { _, err := s.Authenticate(ctx, token); return err },
+		"logout":       func(ctx context.Context) error { return s.Logout(ctx, auth.Actor{}, "token") },
 		"logout of an actor": func(ctx context.Context) error {
 			return s.Logout(ctx, auth.Actor{UserID: uuid.New(), SessionID: uuid.New()}, "")
 		},

@@ -15,7 +15,11 @@ type User struct {
 	PasswordHash string // a PHC string
 	Role         Role
 	CreatedAt    time.Time
+	DisabledAt   time.Time // zero: they may sign in
 }
+
+// Disabled reports whether an administrator keeps the person out.
+func (u *User) Disabled() bool { return !u.DisabledAt.IsZero() }
 
 // TokenHash is the SHA-256 of a refresh token. The token itself is kept nowhere.
 type TokenHash [sha256.Size]byte
@@ -42,7 +46,11 @@ type Store interface {
 	User(ctx context.Context, id uuid.UUID) (*User, error)
 	// UserByEmail returns the user of a normalised address. NotFound: there is none.
 	UserByEmail(ctx context.Context, email string) (*User, error)
-	// SetRole gives a user another role. NotFound: there is none of that id.
+	// Rights returns what holds for a user and the sign-in of that id. A sign-in that
+	// is not known has ended. NotFound: there is no such user.
+	Rights(ctx context.Context, user, session uuid.UUID) (Rights, error)
+	// SetRole gives a user another role. NotFound: there is none of that id. Invalid
+	// unknown_role. Conflict last_admin: it is the last administrator who is not disabled.
 	SetRole(ctx context.Context, id uuid.UUID, r Role) error
 	// SetPasswordHash replaces the hash if it still is old; when it is not, the
 	// password was changed meanwhile and nothing happens.

@@ -22,6 +22,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	tooManyConnections   = "53300"
+	lastAdmin            = "TS001" // ours: raised by the trigger users_last_admin
 	classConnection      = "08"
 	classShutdown        = "57P" // admin_shutdown, crash_shutdown, cannot_connect_now
 )

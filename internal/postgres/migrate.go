@@ -16,7 +16,8 @@ const (
 	lockMigrate  = 1
 	lockLead     = 2
 	lockDispatch = 3
-	lockFamily   = 0x7446 // class of its own: the second key is a sign-in
+	// 4 is taken by the trigger users_last_admin.
+	lockFamily = 0x7446 // class of its own: the second key is a sign-in
 )
 
 // Migrate brings the schema up to date. Several processes may call it at once: one

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
@@ -19,10 +20,11 @@ type userRow struct {
 	PasswordHash string
 	Role         auth.Role
 	CreatedAt    time.Time
+	DisabledAt   time.Time `bun:",nullzero"`
 }
 
 func (r *userRow) domain() *auth.User {
-	return &auth.User{ID: r.ID, Email: r.Email, PasswordHash: r.PasswordHash, Role: r.Role, CreatedAt: r.CreatedAt.UTC()}
+	return &auth.User{ID: r.ID, Email: r.Email, PasswordHash: r.PasswordHash, Role: r.Role, CreatedAt: r.CreatedAt.UTC(), DisabledAt: utc(r.DisabledAt)}
 }
 
 // CreateUser inserts a user. Conflict email_taken: somebody has that address,
@@ -56,14 +58,36 @@ func (db *DB) UserByEmail(ctx context.Context, email string) (*auth.User, error)
 	return row.domain(), nil
 }
 
-// SetRole gives a user another role. NotFound: there is none of that id.
+// Rights returns what holds for a user and the sign-in of that id. A sign-in that is
+// not known has ended. NotFound: there is no such user.
+func (db *DB) Rights(ctx context.Context, user, session uuid.UUID) (r auth.Rights, err error) {
+	err = db.bun.NewRaw(`SELECT u.email, u.role, ARRAY(SELECT permission FROM role_permissions WHERE role = u.role ORDER BY permission), u.disabled_at IS NOT NULL,
+			NOT EXISTS (SELECT FROM sessions WHERE family_id = ? AND user_id = u.id AND replaced_at IS NULL AND revoked_at IS NULL)
+		FROM users AS u WHERE u.id = ?`, session, user).Scan(ctx, &r.Email, &r.Role, pgdialect.Array(&r.Permissions), &r.Disabled, &r.Ended)
+	return r, wrap(none(err, "There is no such account."), "read the rights of user %s", user)
+}
+
+// SetRole gives a user another role. NotFound: there is none of that id. Invalid
+// unknown_role. Conflict last_admin: it is the last administrator who is not disabled.
 func (db *DB) SetRole(ctx context.Context, id uuid.UUID, r auth.Role) error {
 	n, err := affected(db.bun.NewUpdate().Model((*userRow)(nil)).
 		Set("role = ?", r).Set("updated_at = clock_timestamp()").Where("id = ?", id).Exec(ctx))
 	if err == nil && n == 0 {
 		err = fault.New(fault.NotFound, "There is no such account.")
 	}
-	return wrap(err, "set the role of user %s", id)
+	return wrap(ofUser(err), "set the role of user %s", id)
+}
+
+// ofUser gives its meaning to what the constraints of users say.
+func ofUser(err error) error {
+	switch sqlState(err) {
+	case lastAdmin:
+		return fault.Wrap(err, fault.Conflict, "That is the last administrator of this installation. Make somebody else one first.").WithCode("last_admin")
+	case foreignKeyViolation:
+		return fault.Wrap(err, fault.Invalid, "There is no such role.").WithCode("unknown_role").With("field", "role")
+	default:
+		return err
+	}
 }
 
 // SetPasswordHash replaces the hash if it still is old; when it is not, the

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/auth/authtest"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/transcription/transcriptiontest"
@@ -55,7 +56,7 @@ func (s *watchedStore) Outlooks(ctx context.Context, ids []uuid.UUID) (map[uuid.
 func onAir(t *testing.T, o transcription.FeedOptions, test func(t *testing.T, b *broadcast)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &broadcast{store: new(watchedStore), who: auth.Actor{UserID: uuid.New(), Role: auth.Member}}
+		b := &broadcast{store: new(watchedStore), who: authtest.Actor(uuid.New(), auth.Member)}
 		b.Feed = transcription.NewFeed(b.store, o)
 		tr := transcriptiontest.NewTranscription(t, b.who.UserID)
 		if err := b.store.CreateTranscription(t.Context(), tr); err != nil {
@@ -353,7 +354,7 @@ func TestFeed_refuses(t *testing.T) {
 			}
 			return err
 		}
-		stranger := auth.Actor{UserID: uuid.New(), Role: auth.Member}
+		stranger := authtest.Actor(uuid.New(), auth.Member)
 		for want, err := range map[fault.Kind]error{
 			fault.Unauthenticated: follow(auth.Actor{}, b.id),
 			fault.Forbidden:       follow(auth.Actor{UserID: b.who.UserID, Role: "guest"}, b.id),

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/auth/authtest"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -98,7 +99,7 @@ func TestService_Retry_refused(t *testing.T) {
 		t.Errorf("what could be read before: got %v", err)
 	}
 	ended := add(transcription.Completed, "")
-	if _, err := b.Retry(t.Context(), auth.Actor{UserID: uuid.New(), Role: auth.Member}, ended, transcription.Retry{}); !fault.Is(err, fault.NotFound) {
+	if _, err := b.Retry(t.Context(), authtest.Actor(uuid.New(), auth.Member), ended, transcription.Retry{}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("by a stranger: got %v", err)
 	}
 	if _, err := b.Retry(t.Context(), auth.Actor{}, ended, transcription.Retry{}); !fault.Is(err, fault.Unauthenticated) {

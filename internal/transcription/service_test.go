@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/auth/authtest"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/transcription/transcriptiontest"
@@ -114,7 +115,7 @@ type bundle struct {
 func setup() *bundle {
 	b := &bundle{
 		store:   new(store),
-		objects: &objects{}, workers: &workers{}, who: auth.Actor{UserID: uuid.New(), Role: auth.Member},
+		objects: &objects{}, workers: &workers{}, who: authtest.Actor(uuid.New(), auth.Member),
 	}
 	sniff := func(head []byte) (string, error) {
 		if strings.HasPrefix(string(head), "text") {
@@ -320,7 +321,7 @@ func TestService_ownTranscriptionsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := auth.Actor{UserID: uuid.New(), Role: auth.Member}
+	other := authtest.Actor(uuid.New(), auth.Member)
 	if _, err := b.Transcription(t.Context(), other, tr.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("read: got %v", err)
 	}
@@ -368,10 +369,10 @@ func TestService_Cancel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for who, want := range map[auth.Actor]fault.Kind{
-		{}:                                      fault.Unauthenticated,
-		{UserID: uuid.New(), Role: auth.Member}: fault.NotFound,
-		{UserID: b.who.UserID, Role: "spectator"}: fault.Forbidden,
+	for want, who := range map[fault.Kind]auth.Actor{
+		fault.Unauthenticated: {},
+		fault.NotFound:        authtest.Actor(uuid.New(), auth.Member),
+		fault.Forbidden:       authtest.Actor(b.who.UserID, "spectator"),
 	} {
 		if _, err := b.Cancel(t.Context(), who, tr.ID); !fault.Is(err, want) {
 			t.Errorf("%+v: got %v, want %s", who, err, want)

@@ -4,6 +4,7 @@ package authtest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,11 +16,47 @@ import (
 
 var _ auth.Store = (*Store)(nil)
 
+// Roles is what the roles of every installation may do.
+var Roles = map[auth.Role][]auth.Permission{
+	auth.Admin: {
+		auth.ReadAudit, auth.ManageQueues, auth.WatchQueues, auth.Prioritize, auth.ReadTranscriptions, auth.WriteTranscriptions,
+		auth.ManageUsers, auth.ReadUsers,
+	},
+	auth.Operator: {auth.ManageQueues, auth.WatchQueues, auth.ReadTranscriptions, auth.WriteTranscriptions, auth.ReadUsers},
+	auth.Member:   {auth.ReadTranscriptions, auth.WriteTranscriptions},
+	auth.Viewer:   {auth.ReadTranscriptions},
+}
+
+// Actor returns somebody of that role who is signed in.
+func Actor(user uuid.UUID, r auth.Role) auth.Actor {
+	return auth.Actor{UserID: user, Role: r, Permissions: Roles[r]}
+}
+
 // Store is an auth.Store in memory. Its zero value is empty and ready.
 type Store struct {
 	mu       sync.Mutex
 	users    map[uuid.UUID]auth.User
 	sessions map[uuid.UUID]auth.Session
+	roles    map[auth.Role][]auth.Permission // besides Roles
+}
+
+// AddRole makes a role that not every installation has.
+func (s *Store) AddRole(r auth.Role, may ...auth.Permission) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.roles == nil {
+		s.roles = map[auth.Role][]auth.Permission{}
+	}
+	s.roles[r] = may
+}
+
+// permissions returns what a role may do, and whether there is such a role.
+func (s *Store) permissions(r auth.Role) ([]auth.Permission, bool) {
+	if may, ok := s.roles[r]; ok {
+		return may, true
+	}
+	may, ok := Roles[r]
+	return may, ok
 }
 
 // CreateUser implements auth.Store.
@@ -62,6 +99,24 @@ func (s *Store) UserByEmail(_ context.Context, email string) (*auth.User, error)
 	return nil, errNoUser
 }
 
+// Rights implements auth.Store.
+func (s *Store) Rights(_ context.Context, user, session uuid.UUID) (auth.Rights, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, ok := s.users[user]
+	if !ok {
+		return auth.Rights{}, errNoUser
+	}
+	may, _ := s.permissions(u.Role)
+	ended := true
+	for _, other := range s.sessions {
+		if other.FamilyID == session && other.UserID == user && other.RevokedAt.IsZero() {
+			ended = false
+		}
+	}
+	return auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Ended: ended}, nil
+}
+
 // SetRole implements auth.Store.
 func (s *Store) SetRole(_ context.Context, id uuid.UUID, r auth.Role) error {
 	s.mu.Lock()
@@ -70,9 +125,28 @@ func (s *Store) SetRole(_ context.Context, id uuid.UUID, r auth.Role) error {
 	if !ok {
 		return errNoUser
 	}
+	if _, ok := s.permissions(r); !ok {
+		return fault.New(fault.Invalid, "There is no such role.").WithCode("unknown_role").With("field", "role")
+	}
+	if r != auth.Admin && s.lastAdmin(u) {
+		return fault.New(fault.Conflict, "That is the last administrator.").WithCode("last_admin")
+	}
 	u.Role = r
 	s.users[id] = u
 	return nil
+}
+
+// lastAdmin reports whether nobody but u could administer the installation.
+func (s *Store) lastAdmin(u auth.User) bool {
+	if u.Role != auth.Admin || u.Disabled() {
+		return false
+	}
+	for _, other := range s.users {
+		if other.ID != u.ID && other.Role == auth.Admin && !other.Disabled() {
+			return false
+		}
+	}
+	return true
 }
 
 // SetPasswordHash implements auth.Store.

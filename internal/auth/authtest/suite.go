@@ -22,6 +22,10 @@ func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 		"users are found by id and by address":  testUsers,
 		"an address belongs to one user":        testEmailTaken,
 		"a role is changed":                     testSetRole,
+		"every role has its rights":             testRights,
+		"rights end with the sign-in":           testRightsEnd,
+		"the last administrator stays":          testLastAdmin,
+		"of two administrators one stays":       testLastAdminAtOnce,
 		"a hash is replaced only if it is old":  testSetPasswordHash,
 		"sessions are found by token":           testSessions,
 		"rotating replaces once":                testRotate,
@@ -124,6 +128,115 @@ func testSetRole(t *testing.T, s auth.Store) {
 	}
 	if err := s.SetRole(t.Context(), newID(t), auth.Admin); !fault.Is(err, fault.NotFound) {
 		t.Errorf("unknown user: got %v, want not_found", err)
+	}
+	if err := s.SetRole(t.Context(), u.ID, "root"); !fault.Is(err, fault.Invalid) || fault.Of(err).Code != "unknown_role" {
+		t.Errorf("unknown role: got %v, want invalid unknown_role", err)
+	}
+}
+
+func testRights(t *testing.T, s auth.Store) {
+	addAdmin(t, s, "root@example.com")
+	u := addUser(t, s)
+	session := addSession(t, s, u.ID, "token")
+	for role, may := range Roles {
+		if err := s.SetRole(t.Context(), u.ID, role); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Rights(t.Context(), u.ID, session.FamilyID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := auth.Rights{Email: u.Email, Role: role, Permissions: may}
+		if diff := cmp.Diff(want, got, cmpopts.SortSlices(func(a, b auth.Permission) bool { return a < b })); diff != "" {
+			t.Errorf("%s: -want +got\n%s", role, diff)
+		}
+	}
+	if _, err := s.Rights(t.Context(), newID(t), session.FamilyID); !fault.Is(err, fault.NotFound) {
+		t.Errorf("unknown user: got %v, want not_found", err)
+	}
+}
+
+func testRightsEnd(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	mine, other := addSession(t, s, u.ID, "token"), addSession(t, s, u.ID, "other")
+	stranger := NewUser(t, "bob@example.com")
+	if err := s.CreateUser(t.Context(), stranger); err != nil {
+		t.Fatal(err)
+	}
+	next := newSession(t, u.ID, mine.FamilyID, "second")
+	if err := s.RotateSession(t.Context(), mine.ID, next); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RevokeFamily(t.Context(), other.FamilyID, start); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		user, session uuid.UUID
+		ended         bool
+	}{
+		"replaced":       {u.ID, mine.FamilyID, false},
+		"ended":          {u.ID, other.FamilyID, true},
+		"unknown":        {u.ID, newID(t), true},
+		"somebody elses": {stranger.ID, mine.FamilyID, true},
+	} {
+		if got, err := s.Rights(t.Context(), tt.user, tt.session); err != nil || got.Ended != tt.ended {
+			t.Errorf("%s: got %+v, %v, want it ended: %v", name, got, err, tt.ended)
+		}
+	}
+}
+
+func addAdmin(t *testing.T, s auth.Store, email string) *auth.User {
+	t.Helper()
+	u := NewUser(t, email)
+	u.Role = auth.Admin
+	if err := s.CreateUser(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func testLastAdmin(t *testing.T, s auth.Store) {
+	root := addAdmin(t, s, "root@example.com")
+	addUser(t, s)
+	if err := s.SetRole(t.Context(), root.ID, auth.Admin); err != nil {
+		t.Errorf("an administrator made one: %v", err)
+	}
+	if err := s.SetRole(t.Context(), root.ID, auth.Member); !fault.Is(err, fault.Conflict) || fault.Of(err).Code != "last_admin" {
+		t.Errorf("got %v, want conflict last_admin", err)
+	}
+	addAdmin(t, s, "second@example.com")
+	if err := s.SetRole(t.Context(), root.ID, auth.Member); err != nil {
+		t.Errorf("one of two: %v", err)
+	}
+}
+
+// testLastAdminAtOnce has two administrators demoted at the same moment: each sees the
+// other still there.
+func testLastAdminAtOnce(t *testing.T, s auth.Store) {
+	admins := []*auth.User{addAdmin(t, s, "root@example.com"), addAdmin(t, s, "second@example.com")}
+	for range 20 {
+		errs := make(chan error, len(admins))
+		for _, u := range admins {
+			go func() { errs <- s.SetRole(t.Context(), u.ID, auth.Member) }()
+		}
+		refused := 0
+		for range admins {
+			switch err := <-errs; {
+			case err == nil:
+			case fault.Of(err).Code == "last_admin":
+				refused++
+			default:
+				t.Fatal(err)
+			}
+		}
+		if refused != 1 {
+			t.Fatalf("%d of two were kept, want 1", refused)
+		}
+		for _, u := range admins {
+			if err := s.SetRole(t.Context(), u.ID, auth.Admin); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
