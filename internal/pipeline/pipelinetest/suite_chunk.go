@@ -21,6 +21,14 @@ func testSameChunk(t *testing.T, b *bench) {
 	if diff := cmp.Diff(chunks, []pipeline.Chunk{b.chunk(ref, 0)}); diff != "" {
 		t.Error(diff)
 	}
+	got, err := b.Chunk(t.Context(), ref, 0)
+	must(t, err)
+	if diff := cmp.Diff(got, b.chunk(ref, 0)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := b.Chunk(t.Context(), ref, 1); !fault.Is(err, fault.NotFound) {
+		t.Errorf("got %v for a chunk that is not cut, want NotFound", err)
+	}
 	if steps := b.dispatch(t, 100); len(steps) != 1 {
 		t.Errorf("got %v, want one", steps)
 	}
@@ -46,6 +54,6 @@ func testHole(t *testing.T, b *bench) {
 	if len(found) != 1 {
 		t.Errorf("got %d chunks, want the first", len(found))
 	}
-	must(t, b.AddChunks(t.Context(), l, b.chunk(ref, 1)))
+	must(t, b.AddChunks(t.Context(), l, b.chunk(ref, 0), b.chunk(ref, 1)))
 	must(t, b.FinishPrepare(t.Context(), l, all))
 }
