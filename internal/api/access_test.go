@@ -23,6 +23,7 @@ var mayUse = map[string][]string{
 	"read":      {"viewer", "user", "other", "operator", "admin"},
 	"write":     {"user", "other", "operator", "admin"},
 	"operate":   {"operator", "admin"},
+	"govern":    {"admin"},
 }
 
 // accessRow is a route and what it answers those who may use it.
@@ -59,6 +60,7 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/admin/queues", who: "operate", status: 200},
 		{route: "POST /api/v1/admin/queues/:name/pause", who: "operate", status: 200, path: "/api/v1/admin/queues/merge/pause"},
 		{route: "POST /api/v1/admin/queues/:name/resume", who: "operate", status: 200, path: "/api/v1/admin/queues/merge/resume"},
+		{route: "GET /api/v1/admin/audit", who: "govern", status: 200},
 
 		{route: "GET /api/v1/webhooks", who: "read", status: 200},
 		{route: "POST /api/v1/webhooks", who: "write", status: 201, body: hook},

@@ -68,6 +68,7 @@ func (s *Server) routes() []route {
 		{"GET", adminPath + "/queues", s.listQueues, may(auth.WatchQueues), small},
 		{"POST", adminPath + "/queues/:name/pause", s.pauseQueue, may(auth.ManageQueues), small},
 		{"POST", adminPath + "/queues/:name/resume", s.resumeQueue, may(auth.ManageQueues), small},
+		{"GET", adminPath + "/audit", s.listAudit, may(auth.ReadAudit), small},
 
 		{"GET", hooksPath, s.listWebhooks, read, small},
 		{"POST", hooksPath, s.createWebhook, write, small},

@@ -48,6 +48,9 @@ func (s *Service) open(ctx context.Context, u *User) (*Grant, error) {
 	if err := s.store.CreateSession(ctx, session); err != nil {
 		return nil, err
 	}
+	if err := s.Audit(ctx, Entry{Action: SignedIn, SubjectID: u.ID}); err != nil {
+		return nil, err
+	}
 	return s.grant(u, session, token)
 }
 
@@ -136,6 +139,9 @@ func (s *Service) reused(ctx context.Context, old *Session) error {
 		return err
 	}
 	s.rights.forget(old.UserID)
+	if err := s.Audit(ctx, Entry{Action: SessionReused, SubjectID: old.UserID}); err != nil {
+		return err
+	}
 	return fault.New(fault.Unauthenticated, "This sign-in was used in two places and has been ended to keep your account safe. Sign in again.").
 		WithCode("session_reused")
 }
@@ -144,20 +150,27 @@ func (s *Service) reused(ctx context.Context, old *Session) error {
 // missing or unknown: signing out twice is no error.
 func (s *Service) Logout(ctx context.Context, who Actor, token string) error {
 	if who.SessionID != uuid.Nil {
-		if err := s.store.RevokeFamily(ctx, who.SessionID, s.now()); err != nil {
+		if err := s.end(ctx, signIn{who.UserID, who.SessionID}); err != nil {
 			return err
 		}
-		s.rights.forget(who.UserID)
 	}
 	session, err := s.store.SessionByToken(ctx, hashToken(token))
-	if fault.Is(err, fault.NotFound) {
+	if fault.Is(err, fault.NotFound) || err == nil && session.FamilyID == who.SessionID {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer s.rights.forget(session.UserID)
-	return s.store.RevokeFamily(ctx, session.FamilyID, s.now())
+	return s.end(ctx, signIn{session.UserID, session.FamilyID})
+}
+
+// end ends a sign-in, in this process at once.
+func (s *Service) end(ctx context.Context, of signIn) error {
+	if err := s.store.RevokeFamily(ctx, of.session, s.now()); err != nil {
+		return err
+	}
+	s.rights.forget(of.user)
+	return s.Audit(ctx, Entry{Action: SignedOut, SubjectID: of.user})
 }
 
 func (s *Service) newSession(token string, family, user uuid.UUID) (*Session, error) {

@@ -103,6 +103,6 @@ func accountGone(err error) error {
 	return fault.Wrap(err, fault.Unauthenticated, "This account no longer exists.").WithCode("account_gone")
 }
 
-func accountDisabled(k fault.Kind) error {
+func accountDisabled(k fault.Kind) *fault.Error {
 	return fault.New(k, "This account was disabled. Ask an administrator of this installation.").WithCode("account_disabled")
 }

@@ -97,7 +97,9 @@ func (s *Service) Register(ctx context.Context, email, password string) (*Grant,
 	if err != nil {
 		return nil, err
 	}
-	zerolog.Ctx(ctx).Info().Stringer("user", u.ID).Msg("registered")
+	if err := s.Audit(ctx, Entry{Action: AccountCreated, SubjectID: u.ID, Details: map[string]any{"role": u.Role}}); err != nil {
+		return nil, err
+	}
 	return s.open(ctx, u)
 }
 
@@ -134,15 +136,24 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Grant, er
 		return nil, fmt.Errorf("check the password of %s: %w", u.ID, err)
 	}
 	if !ok {
-		return nil, fault.New(fault.Unauthenticated, "The e-mail address or the password is wrong.").WithCode("wrong_credentials")
+		return nil, s.refuse(ctx, u, fault.New(fault.Unauthenticated, "The e-mail address or the password is wrong.").WithCode("wrong_credentials"))
 	}
 	if u.Disabled() {
-		return nil, accountDisabled(fault.Forbidden)
+		return nil, s.refuse(ctx, u, accountDisabled(fault.Forbidden))
 	}
 	if stale {
 		s.rehash(ctx, u, password)
 	}
 	return s.open(ctx, u)
+}
+
+// refuse records that somebody was not let in, an unknown user as well.
+func (s *Service) refuse(ctx context.Context, u *User, why *fault.Error) error {
+	err := s.Audit(ctx, Entry{Action: SignInRefused, SubjectID: u.ID, Details: map[string]any{"reason": why.Code}})
+	if err != nil {
+		return err
+	}
+	return why
 }
 
 // find returns the user of that address, or one whom no password opens.
@@ -210,7 +221,10 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 		return fault.New(fault.Conflict, "There is an account of %s with another password, which is no administrator. Anybody may have registered it, "+
 			"so it is not made one: give the password of that account, or the address of none.", email).WithCode("admin_email_taken")
 	}
-	return s.store.SetRole(ctx, u.ID, Admin)
+	if err := s.store.SetRole(ctx, u.ID, Admin); err != nil {
+		return err
+	}
+	return s.Audit(ctx, Entry{Action: RoleChanged, SubjectID: u.ID, Details: map[string]any{"from": u.Role, "to": Admin}})
 }
 
 func (s *Service) newID() (uuid.UUID, error) {

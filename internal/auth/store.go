@@ -40,6 +40,8 @@ type Session struct {
 // Store keeps users and their sessions. Times come from the caller, never from
 // the store's own clock.
 type Store interface {
+	AuditStore
+
 	// CreateUser inserts a user. Conflict email_taken: somebody has that address.
 	CreateUser(ctx context.Context, u *User) error
 	// User returns a user. NotFound: there is none of that id.

@@ -38,6 +38,7 @@ type Store struct {
 	users    map[uuid.UUID]auth.User
 	sessions map[uuid.UUID]auth.Session
 	roles    map[auth.Role][]auth.Permission // besides Roles
+	entries  []auth.Entry
 }
 
 // AddRole makes a role that not every installation has.
@@ -165,6 +166,7 @@ func (s *Store) DeleteUser(id uuid.UUID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.users, id)
+	s.forget(id)
 	for _, session := range s.sessions {
 		if session.UserID == id {
 			delete(s.sessions, session.ID)

@@ -19,6 +19,8 @@ import (
 func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, auth.Store){
+		"the audit log tells everything":        testAudit,
+		"the audit log is filtered":             testAuditFilter,
 		"users are found by id and by address":  testUsers,
 		"an address belongs to one user":        testEmailTaken,
 		"a role is changed":                     testSetRole,

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+type entryJSON struct {
+	ID        int64          `json:"id"`
+	At        timestamp      `json:"at"`
+	Action    auth.Action    `json:"action"`
+	User      *personJSON    `json:"user"`
+	Subject   *personJSON    `json:"subject"`
+	IP        *string        `json:"ip"`
+	RequestID *string        `json:"requestId"`
+	Details   map[string]any `json:"details"`
+}
+
+type personJSON struct {
+	UserID uuid.UUID `json:"userId"`
+	Email  string    `json:"email"`
+}
+
+func newPersonJSON(id uuid.UUID, email string) *personJSON {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &personJSON{UserID: id, Email: email}
+}
+
+type auditJSON struct {
+	Items      []entryJSON `json:"items"`
+	NextCursor *string     `json:"nextCursor"`
+}
+
+// newAuditJSON offers a next page when this one is full, as newPageJSON does.
+func newAuditJSON(entries []auth.Entry, limit int) auditJSON {
+	page := auditJSON{Items: make([]entryJSON, len(entries))}
+	for i, e := range entries {
+		page.Items[i] = entryJSON{
+			ID: e.ID, At: timestamp(e.At), Action: e.Action, User: newPersonJSON(e.UserID, e.UserEmail), Subject: newPersonJSON(e.SubjectID, e.SubjectEmail),
+			IP: orNull(e.IP), RequestID: orNull(e.RequestID), Details: e.Details,
+		}
+	}
+	if len(entries) == limit {
+		page.NextCursor = orNull(formatPlace(entries[len(entries)-1].ID))
+	}
+	return page
+}
+
+func (s *Server) listAudit(c echo.Context) error {
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	f, err := readEntryFilter(q)
+	if err != nil {
+		return err
+	}
+	entries, err := s.auth.AuditLog(c.Request().Context(), actor(c), f)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newAuditJSON(entries, f.Limit))
+}
+
+func readEntryFilter(q url.Values) (f auth.EntryFilter, err error) {
+	f.Action = auth.Action(q.Get("action"))
+	if f.UserID, err = readOptionalID(q, "user"); err != nil {
+		return f, err
+	}
+	if f.SubjectID, err = readOptionalID(q, "subject"); err != nil {
+		return f, err
+	}
+	if f.Since, err = readOptionalTime(q, "since"); err != nil {
+		return f, err
+	}
+	if f.Until, err = readOptionalTime(q, "until"); err != nil {
+		return f, err
+	}
+	if f.Limit, err = readLimit(q); err != nil {
+		return f, err
+	}
+	f.Before, err = parsePlace(q.Get("cursor"))
+	return f, err
+}
+
+// readOptionalTime returns the moment in a parameter of the query, the zero one where
+// there is none.
+func readOptionalTime(q url.Values, name string) (time.Time, error) {
+	text := q.Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, fault.New(fault.Invalid, "The parameter %s must be a moment such as 2026-03-01T12:00:00Z.", name).WithCode("invalid_time").With("field", name)
+	}
+	return at, nil
+}

@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// Action names what an entry of the audit log tells of.
+type Action string
+
+// The actions. They are for programs, too, and never change.
+const (
+	SignedIn        Action = "session.created"
+	SignInRefused   Action = "session.refused" // details: reason
+	SignedOut       Action = "session.ended"
+	SessionReused   Action = "session.reused" // a refresh token came back, and its sign-in was ended
+	AccountCreated  Action = "account.created"
+	RoleChanged     Action = "account.role_changed" // details: from, to
+	AccountDisabled Action = "account.disabled"
+	AccountEnabled  Action = "account.enabled"
+)
+
+// Entry is one thing that the audit log tells. Entries outlive the account they tell of,
+// which is taken out of them then: so Details holds no addresses, names, texts or ids of
+// anything that belongs to a person, and least of all secrets.
+type Entry struct {
+	ID           int64
+	At           time.Time
+	Action       Action
+	UserID       uuid.UUID // who did it; zero: nobody who was signed in, or the account is gone
+	UserEmail    string    // only when read
+	SubjectID    uuid.UUID // whose account it was done to; zero: nobody's, or the account is gone
+	SubjectEmail string    // only when read
+	IP           string    // empty: no request has caused it
+	RequestID    string
+	Details      map[string]any
+}
+
+// EntryFilter narrows the audit log.
+type EntryFilter struct {
+	Action    Action    // empty: all
+	UserID    uuid.UUID // zero: all
+	SubjectID uuid.UUID // zero: all
+	Since     time.Time // zero: from the first
+	Until     time.Time // zero: to the last
+	Before    int64     // only entries older than the one of that id; 0: from the newest
+	Limit     int       // 1–MaxPage
+}
+
+// MaxPage is the largest page of a list.
+const MaxPage = 100
+
+// AuditStore keeps the audit log. Nothing in it changes any more, but that accounts
+// which are deleted are taken out.
+type AuditStore interface {
+	// AddEntry adds an entry and gives it its time.
+	AddEntry(ctx context.Context, e Entry) error
+	// Entries returns a page, newest first.
+	Entries(ctx context.Context, f EntryFilter) ([]Entry, error)
+}
+
+// Origin is where a request came from.
+type Origin struct {
+	IP        string
+	UserAgent string
+	RequestID string
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context for what a request from there causes.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginOf returns where the request came from that ctx belongs to, the zero Origin
+// when it belongs to none.
+func OriginOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}
+
+// Audit adds an entry to the audit log. Action, SubjectID and Details come from the
+// caller; UserID too where it is not the subject itself. The address and the id of the
+// request are those of ctx.
+//
+// Call it when the thing is done and before its success is told, and pass the error on:
+// what cannot be recorded shall not look as if all were well. What a Store writes in one
+// transaction with its entry, such as a change of role, takes the entry as an argument
+// instead, made with NewEntry.
+func (s *Service) Audit(ctx context.Context, e Entry) error {
+	return s.store.AddEntry(ctx, NewEntry(ctx, e))
+}
+
+// NewEntry completes an entry with what ctx knows of the request.
+func NewEntry(ctx context.Context, e Entry) Entry {
+	o := OriginOf(ctx)
+	e.IP, e.RequestID = o.IP, o.RequestID
+	if e.UserID == uuid.Nil && e.Action != SignInRefused {
+		e.UserID = e.SubjectID
+	}
+	zerolog.Ctx(ctx).Info().Str("action", string(e.Action)).Stringer("by", e.UserID).Stringer("subject", e.SubjectID).Msg("audit")
+	return e
+}
+
+// AuditLog returns a page of the audit log, newest first. Forbidden: the caller may not
+// read it.
+func (s *Service) AuditLog(ctx context.Context, who Actor, f EntryFilter) ([]Entry, error) {
+	if err := who.Require(ReadAudit); err != nil {
+		return nil, err
+	}
+	if err := checkLimit(f.Limit); err != nil {
+		return nil, err
+	}
+	return s.store.Entries(ctx, f)
+}
+
+func checkLimit(n int) error {
+	if n < 1 || n > MaxPage {
+		return fault.New(fault.Invalid, "The limit must be between 1 and %d.", MaxPage).WithCode("invalid_limit").With("field", "limit")
+	}
+	return nil
+}

@@ -1,0 +1,2 @@
+DROP TABLE audit;
+DROP FUNCTION keep_the_audit();
