@@ -28,11 +28,13 @@ build: packages tools whisper ## build the programs into bin/
 	@scripts/build
 
 test: build ## run every test on real servers, which it brings along
+	@scripts/packages test
 	@scripts/packages gpu
 	@scripts/whisper vulkan
 	@scripts/test
 
 cover: packages ## test coverage of the core packages; fails below 80 %
+	@scripts/packages test
 	@scripts/cover
 
 bench: build ## measure against whisper.cpp's own clients: make bench [BENCH=quick|default|long|full] [REPORT=1]

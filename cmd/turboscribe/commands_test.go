@@ -388,7 +388,10 @@ func TestUsage(t *testing.T) {
 		{"list", "--limit", "0"},
 		{"list", "extra"},
 		{"get"},
-		{"export", fakeID, "--format", "pdf"},
+		{"export", fakeID, "--format", "exe"},
+		{"export", fakeID, "--format", "docx"},
+		{"export", fakeID, "--option", "speakers"},
+		{"export", fakeID, "--option", "highlight=true"},
 		{"login"},
 		{"login", "--password-stdin"},
 	} {

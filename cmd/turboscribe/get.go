@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,23 +74,84 @@ func (a *app) show(t *client.Transcription) error {
 }
 
 func (a *app) exportCommand() *cobra.Command {
-	var format, output string
-	var force bool
+	e := exporter{app: a}
 	cmd := &cobra.Command{
-		Use:   "export ID",
-		Short: "Print or save a text in a format",
-		Args:  withUsage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := transcription.FindFormat(format); err != nil {
-				return usageError{err}
-			}
-			return a.export(cmd.Context(), args[0], format, output, force)
-		},
+		Use:     "export ID",
+		Short:   "Print or save a text in a format",
+		Example: "  turboscribe export 0195d3a4-0000-7000-8000-000000000001 --format srt --option maxChars=37 --option maxLines=1",
+		Args:    withUsage(cobra.ExactArgs(1)),
+		RunE:    func(cmd *cobra.Command, args []string) error { return e.run(cmd.Context(), args[0]) },
 	}
-	cmd.Flags().StringVar(&format, "format", "txt", formatNames())
-	cmd.Flags().StringVar(&output, "output", "-", "file to write, or - for standard output")
-	cmd.Flags().BoolVar(&force, "force", false, "replace a file that exists")
+	cmd.Flags().StringVar(&e.format, "format", "txt", formatNames())
+	cmd.Flags().StringArrayVar(&e.options, "option", nil, "NAME=VALUE, such as speakers=false; docs/api.md lists them")
+	cmd.Flags().StringVar(&e.output, "output", "-", "file to write, or - for standard output")
+	cmd.Flags().BoolVar(&e.force, "force", false, "replace a file that exists")
 	return cmd
+}
+
+// exporter is one call of export.
+type exporter struct {
+	app            *app
+	format, output string
+	options        []string
+	force          bool
+}
+
+func (e *exporter) run(ctx context.Context, id string) error {
+	query, err := e.check()
+	if err != nil {
+		return err
+	}
+	c, err := e.app.client()
+	if err != nil {
+		return err
+	}
+	t, err := c.Transcription(ctx, id)
+	if err != nil {
+		return err
+	}
+	file, err := c.Export(ctx, id, query)
+	if err != nil {
+		return err
+	}
+	e.app.warn(t.Warnings)
+	if e.output == "-" {
+		return e.app.print("%s", plain(file))
+	}
+	return e.app.save(e.output, file, e.force)
+}
+
+// check finds every mistake that can be found without the server, and returns what it is
+// to be asked for.
+func (e *exporter) check() (url.Values, error) {
+	format, err := transcription.FindFormat(e.format)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	query := url.Values{}
+	for _, o := range e.options {
+		name, value, ok := strings.Cut(o, "=")
+		if !ok {
+			return nil, usage("--option %s is not of the form NAME=VALUE", o)
+		}
+		query.Add(name, value)
+	}
+	if _, err := transcription.ReadLayout(format, query); err != nil {
+		return nil, usageError{err}
+	}
+	query.Set("format", e.format)
+	if e.output != "-" {
+		return query, vacant(e.output, e.force)
+	}
+	return query, printable(format)
+}
+
+// printable returns an error for a format that is no text.
+func printable(f transcription.Format) error {
+	if f.Binary {
+		return usage("a %s file cannot be printed: name a place with --output", f.Name)
+	}
+	return nil
 }
 
 // formatNames lists the formats of exports.
@@ -99,31 +161,6 @@ func formatNames() string {
 		names = append(names, f.Name)
 	}
 	return strings.Join(names, ", ")
-}
-
-func (a *app) export(ctx context.Context, id, format, output string, force bool) error {
-	if output != "-" {
-		if err := vacant(output, force); err != nil {
-			return err
-		}
-	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	t, err := c.Transcription(ctx, id)
-	if err != nil {
-		return err
-	}
-	text, err := c.Export(ctx, id, format)
-	if err != nil {
-		return err
-	}
-	a.warn(t.Warnings)
-	if output == "-" {
-		return a.print("%s", plain(text))
-	}
-	return a.save(output, text, force)
 }
 
 // vacant returns an error for a file that exists and must not be replaced.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,6 +123,11 @@ func (t *transcriber) check(ctx context.Context, paths []string) ([]*recording, 
 	if t.format, err = transcription.FindFormat(t.formatName); err != nil {
 		return nil, usageError{err}
 	}
+	if t.output == "-" {
+		if err := printable(t.format); err != nil {
+			return nil, err
+		}
+	}
 	if t.output == "-" && len(paths) > 1 && (t.formatName == "srt" || t.formatName == "vtt") {
 		return nil, usage("several %s files cannot share standard output: give --output DIR", t.formatName)
 	}
@@ -199,7 +205,7 @@ func (t *transcriber) finish(ctx context.Context, r *recording, several bool) er
 		return err
 	}
 	t.warn(done.Warnings)
-	text, err := t.client.Export(ctx, r.id, t.format.Name)
+	text, err := t.client.Export(ctx, r.id, url.Values{"format": {t.format.Name}})
 	if err != nil {
 		return err
 	}

@@ -240,6 +240,7 @@ func TestExportTranscription(t *testing.T) {
 		{"?format=json", "application/json", "json", `"fileName": "interview.mp3"`},
 		{"?format=csv&bom=true", "text/csv; charset=utf-8", "csv", "\uFEFFindex,start,end,speaker,text,confidence\r\n0,1.500,"},
 		{"?format=tsv&speakers=false", "text/tab-separated-values; charset=utf-8", "tsv", "0\t1.500\t"},
+		{"?format=docx&paragraph=300", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx", "word/document.xml"},
 		{"?format=md&timestamps=true", "text/markdown; charset=utf-8", "md", "# interview\n"},
 		{"?format=vtt&highlight=true&maxChars=20&maxLines=1", "text/vtt; charset=utf-8", "vtt", "WEBVTT"},
 	}
@@ -450,7 +451,7 @@ func TestModels(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	got := newWorld(t).do(t, call{path: "/api/v1/limits"})
-	if want := `{"status":"success","data":{"maxBytes":1048576,"maxDuration":43200.000,"maxPrompt":400,"exportFormats":["txt","srt","vtt","json","csv","tsv","md"]}}`; strings.TrimSpace(got.body) != want {
+	if want := `{"status":"success","data":{"maxBytes":1048576,"maxDuration":43200.000,"maxPrompt":400,"exportFormats":["txt","srt","vtt","json","csv","tsv","md","docx"]}}`; strings.TrimSpace(got.body) != want {
 		t.Errorf("got %s, want %s", got.body, want)
 	}
 }

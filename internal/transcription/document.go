@@ -3,7 +3,9 @@ package transcription
 import (
 	"cmp"
 	"iter"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // Document is a transcription as it is read on pages.
@@ -24,14 +26,39 @@ func NewDocument(t *Transcription, l Layout) Document {
 		facts = append(facts, "Duration "+clock(t.Duration))
 	}
 	if t.Language != "" {
-		facts = append(facts, "Language "+clean(t.Language))
+		facts = append(facts, "Language "+LanguageName(clean(t.Language)))
 	}
 	if t.Model != "" {
 		facts = append(facts, "Model "+clean(t.Model))
 	}
 	d.Facts = strings.Join(facts, " · ")
+	if !slices.ContainsFunc(t.Segments, func(s Segment) bool { return segmentText(s) != "" }) {
+		d.Notes = append(d.Notes, "This transcript is empty.")
+	}
 	for _, w := range t.Warnings {
 		d.Notes = append(d.Notes, clean(w.Message))
 	}
 	return d
+}
+
+// tag returns the language as BCP 47 has it. Whisper has another code for Javanese.
+func (d Document) tag() string {
+	switch {
+	case d.Language == "jw":
+		return "jv"
+	case KnownLanguage(d.Language):
+		return d.Language
+	default:
+		return ""
+	}
+}
+
+// RightToLeft reports whether a text is written so: its first letter decides.
+func RightToLeft(text string) bool {
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			return unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Adlam)
+		}
+	}
+	return false
 }

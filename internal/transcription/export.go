@@ -18,6 +18,7 @@ type Format struct {
 	Name        string // as people ask for it
 	ContentType string
 	Extension   string // with the dot
+	Binary      bool   // it is no text
 	manifest    bool   // it tells how the text came to be
 	write       func(w io.Writer, t *Transcription, l Layout) error
 }
@@ -31,6 +32,7 @@ var formats = []Format{
 	{Name: "csv", ContentType: "text/csv; charset=utf-8", Extension: ".csv", write: lined(CRLF, writeCSV)},
 	{Name: "tsv", ContentType: "text/tab-separated-values; charset=utf-8", Extension: ".tsv", write: lined(LF, writeTSV)},
 	{Name: "md", ContentType: "text/markdown; charset=utf-8", Extension: ".md", write: lined(LF, writeMarkdown)},
+	{Name: "docx", ContentType: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Extension: ".docx", Binary: true, write: writeDOCX},
 }
 
 // Write writes the transcription as a file and leaves it as it is. The layout has to be

@@ -25,7 +25,7 @@ func srtText(s string) string {
 	var b strings.Builder
 	prev := rune(0)
 	for _, r := range s {
-		if prev == '<' && (unicode.IsLetter(r) || r == '/') || prev == '{' && (unicode.IsLetter(r) || r == '\\') {
+		if prev == '<' && (unicode.IsLetter(r) || strings.ContainsRune("/!?", r)) || prev == '{' && (unicode.IsLetter(r) || r == '\\') {
 			b.WriteRune('\u2060')
 		}
 		b.WriteRune(r)

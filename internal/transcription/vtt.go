@@ -1,9 +1,9 @@
 package transcription
 
 import (
+	"regexp"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // vttEscape leaves nothing in a text that a browser would read as markup.
@@ -19,13 +19,18 @@ func writeVTT(out *printer, t *Transcription, l Layout) {
 			c.speaker = ""
 		}
 		out.printf("\n%s --> %s%s\n%s", timestamp(c.start, '.'), timestamp(c.end, '.'), vttSettings(c.text()), vttVoice(c.speaker))
+		text := vttEscape.Replace(c.text())
 		if l.Highlight {
-			out.printf("%s\n", vttHighlight(c))
-			continue
+			text = vttHighlight(c)
 		}
-		out.printf("%s\n", vttEscape.Replace(c.text()))
+		out.printf("%s\n", vttBlock.ReplaceAllString(text, "\u2060$0"))
 	}
 }
+
+// vttBlock is the beginning of a line that readers take for a comment or a style sheet,
+// though only the first line of a block is one. A word joiner, which shows nothing, is
+// enough for them to see the text.
+var vttBlock = regexp.MustCompile(`(?m)^(NOTE|STYLE|REGION)`)
 
 // vttHighlight returns the text of a cue with a time before each word, at which players
 // begin to show it as spoken. The times only rise, and lie inside the cue.
@@ -61,13 +66,8 @@ func vttVoice(speaker string) string {
 
 // vttSettings lets text from right to left begin at its own side.
 func vttSettings(text string) string {
-	for _, r := range text {
-		if unicode.IsLetter(r) {
-			if unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko) {
-				return " align:start"
-			}
-			return ""
-		}
+	if RightToLeft(text) {
+		return " align:start"
 	}
 	return ""
 }

@@ -179,11 +179,11 @@ func (c *Client) Delete(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodDelete, transcriptionPath(id), nil)
 }
 
-// Export returns the text as a file of that format.
-func (c *Client) Export(ctx context.Context, id, format string) ([]byte, error) {
+// Export returns the text as a file, of the format and with the options of a query.
+func (c *Client) Export(ctx context.Context, id string, query url.Values) ([]byte, error) {
 	ctx, cancel := within(ctx, c.stall)
 	defer cancel()
-	got, err := c.signed(ctx, c.request(http.MethodGet, apiRoot+"/export/"+url.PathEscape(id)+"?format="+url.QueryEscape(format), nil))
+	got, err := c.signed(ctx, c.request(http.MethodGet, apiRoot+"/export/"+url.PathEscape(id)+"?"+query.Encode(), nil))
 	if err != nil {
 		return nil, err
 	}
