@@ -45,6 +45,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/auth/login", who: "anybody", status: 200, body: signIn},
 		{route: "POST /api/v1/auth/refresh", who: "anybody", status: 401, code: "session_expired"},
 		{route: "POST /api/v1/auth/logout", who: "anybody", status: 204},
+		{route: "GET /api/v1/auth/csrf", who: "signed in", status: 200},
 		{route: "GET /api/v1/me", who: "signed in", status: 200},
 
 		{route: "POST /api/v1/files/upload", who: "write", status: 415, code: "not_multipart", body: "{}"},

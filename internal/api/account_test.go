@@ -51,18 +51,22 @@ func TestCookies_followTheScheme(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(o *api.Options) { o.PublicURL, o.InsecureCookies = tt.url, tt.insecure })
 			found := w.signIn(t)
-			if len(found) != 2 {
-				t.Errorf("got %d cookies, want 2", len(found))
+			if len(found) != 3 {
+				t.Errorf("got %d cookies, want 3", len(found))
 			}
 			for name, want := range map[string]struct {
-				path string
-				ttl  time.Duration
-			}{tt.access: {"/", 10 * time.Minute}, tt.refresh: {"/api/v1/auth", 30 * 24 * time.Hour}} {
+				path   string
+				ttl    time.Duration
+				script bool // may read it
+			}{
+				tt.access: {"/", 10 * time.Minute, false}, tt.refresh: {"/api/v1/auth", 30 * 24 * time.Hour, false},
+				strings.TrimSuffix(tt.access, "ts_access") + "csrf_token": {"/", 30 * 24 * time.Hour, true},
+			} {
 				c := found[name]
 				if c == nil {
 					t.Fatalf("there is no cookie %s in %v", name, found)
 				}
-				if c.Path != want.path || c.Domain != "" || c.Secure != tt.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode {
+				if c.Path != want.path || c.Domain != "" || c.Secure != tt.secure || c.HttpOnly == want.script || c.SameSite != http.SameSiteLaxMode {
 					t.Errorf("got %s", c)
 				}
 				if left := c.Expires.Sub(w.clock.Now()); left > want.ttl || left < want.ttl-2*time.Second {
@@ -242,7 +246,7 @@ func TestLogout(t *testing.T) {
 			return map[string]string{"Cookie": "ts_refresh=" + k["ts_refresh"].Value}
 		}},
 		{"by access cookie", func(k map[string]*http.Cookie) map[string]string {
-			return map[string]string{"Cookie": "ts_access=" + k["ts_access"].Value}
+			return map[string]string{"Cookie": "ts_access=" + k["ts_access"].Value, "X-CSRF-Token": k["csrf_token"].Value}
 		}},
 		{"by bearer token", func(k map[string]*http.Cookie) map[string]string {
 			return map[string]string{"Authorization": "Bearer " + k["ts_access"].Value}

@@ -12,11 +12,12 @@ import (
 	"github.com/turboscribe/turboscribe/internal/auth"
 )
 
-// cookies are the two that hold a sign-in, with the flags that fit the scheme of
-// the public address.
+// cookies are those of a sign-in, with the flags that fit the scheme of the public
+// address.
 type cookies struct {
 	access  string
 	refresh string
+	csrf    string // for scripts of our pages to read
 	secure  bool
 }
 
@@ -26,13 +27,13 @@ func newCookies(public *url.URL, insecure bool) (cookies, error) {
 	if public.Scheme == "https" {
 		// The refresh token goes to the sign-in routes only, and __Host- would have
 		// it sent with every request.
-		return cookies{access: "__Host-ts_access", refresh: "__Secure-ts_refresh", secure: true}, nil
+		return cookies{access: "__Host-ts_access", refresh: "__Secure-ts_refresh", csrf: "__Host-csrf_token", secure: true}, nil
 	}
 	if !insecure && !loopback(public.Hostname()) {
 		return cookies{}, fmt.Errorf("cookies over %s would be readable for everybody on the way: "+
 			"use an https address, or allow insecure cookies", public)
 	}
-	return cookies{access: "ts_access", refresh: "ts_refresh"}, nil
+	return cookies{access: "ts_access", refresh: "ts_refresh", csrf: "csrf_token"}, nil
 }
 
 func loopback(host string) bool {
@@ -44,11 +45,12 @@ func loopback(host string) bool {
 func (k cookies) set(c echo.Context, g *auth.Grant) {
 	c.SetCookie(k.cookie(k.access, g.Access, "/", g.AccessExpires))
 	c.SetCookie(k.cookie(k.refresh, g.Refresh, authPath, g.RefreshExpires))
+	c.SetCookie(k.readable(k.csrf, g.CSRF, "/", g.RefreshExpires))
 }
 
 // clear takes it back.
 func (k cookies) clear(c echo.Context) {
-	for name, path := range map[string]string{k.access: "/", k.refresh: authPath} {
+	for name, path := range map[string]string{k.access: "/", k.refresh: authPath, k.csrf: "/"} {
 		gone := k.cookie(name, "", path, time.Unix(1, 0)) //nolint:gosec // the flags are those of the cookie that goes
 		gone.MaxAge = -1
 		c.SetCookie(gone)
@@ -60,6 +62,13 @@ func (k cookies) cookie(name, value, path string, expires time.Time) *http.Cooki
 		Name: name, Value: value, Path: path, Expires: expires.UTC(),
 		HttpOnly: true, Secure: k.secure, SameSite: http.SameSiteLaxMode,
 	}
+}
+
+// readable returns a cookie for scripts: what it holds proves nothing by itself.
+func (k cookies) readable(name, value, path string, expires time.Time) *http.Cookie {
+	cookie := k.cookie(name, value, path, expires) //nolint:gosec // see newCookies
+	cookie.HttpOnly = false
+	return cookie
 }
 
 // value returns the value of a cookie of the request, empty when there is none.

@@ -84,6 +84,9 @@ func (s *Server) secured(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		h.Set("X-Frame-Options", "DENY") // for what does not know frame-ancestors
 		h.Set("Cache-Control", "no-store")
 		if s.https {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
@@ -96,8 +99,8 @@ func crossOrigin(allowed []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins:     allowed,
 		AllowCredentials: true,
-		AllowMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
-		AllowHeaders:     []string{"Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "X-Request-Id"},
+		AllowMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
+		AllowHeaders:     []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", csrfHeader, "X-Request-Id"},
 		ExposeHeaders:    []string{"Content-Disposition", "ETag", "Location", "Retry-After", "X-Request-Id"},
 		MaxAge:           600,
 	})
@@ -105,8 +108,9 @@ func crossOrigin(allowed []string) echo.MiddlewareFunc {
 
 // caller is who makes the request, or why that is not known.
 type caller struct {
-	actor auth.Actor
-	err   error
+	actor  auth.Actor
+	err    error
+	cookie bool // a browser may have said so without being asked
 }
 
 const callerKey = "caller"
@@ -123,7 +127,7 @@ func (s *Server) authenticated(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		who, err := s.auth.Authenticate(c.Request().Context(), token)
-		c.Set(callerKey, caller{actor: who, err: err})
+		c.Set(callerKey, caller{actor: who, err: err, cookie: !ok})
 		if err == nil {
 			zerolog.Ctx(c.Request().Context()).UpdateContext(func(l zerolog.Context) zerolog.Context {
 				return l.Stringer("user", who.UserID)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,11 +41,14 @@ func TestSecurityHeaders(t *testing.T) {
 		for _, path := range []string{"/api/v1/limits", "/api/v1/me", "/nowhere", "/livez", "/api/v1/openapi.yaml"} {
 			h := w.do(t, call{path: path}).Header
 			for name, want := range map[string]string{
-				"X-Content-Type-Options":    "nosniff",
-				"Content-Security-Policy":   "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-				"Referrer-Policy":           "no-referrer",
-				"Cache-Control":             "no-store",
-				"Strict-Transport-Security": hsts,
+				"X-Content-Type-Options":     "nosniff",
+				"Content-Security-Policy":    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+				"Referrer-Policy":            "no-referrer",
+				"Cache-Control":              "no-store",
+				"Cross-Origin-Opener-Policy": "same-origin",
+				"Permissions-Policy":         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+				"X-Frame-Options":            "DENY",
+				"Strict-Transport-Security":  hsts,
 			} {
 				if got := h.Get(name); got != want {
 					t.Errorf("%s: %s is %q, want %q", path, name, got, want)
@@ -160,7 +164,8 @@ func TestCrossOrigin(t *testing.T) {
 			if tt.bearer {
 				in.actor = "user"
 			} else {
-				in.header["Cookie"] = "ts_access=" + w.tokens["user"]
+				mine := w.browser(t)
+				in.header["Cookie"], in.header["X-CSRF-Token"] = "ts_access="+mine.access, mine.token
 			}
 			w.do(t, in).expect(t, tt.status, tt.code)
 			if left := w.store.Rows(); (left == 0) != (tt.status == 204) {
@@ -204,6 +209,32 @@ func TestCORS(t *testing.T) {
 				t.Errorf("credentials: got %v", got)
 			}
 		})
+	}
+}
+
+// TestCORS_preflight: a page elsewhere may send what this API takes, and nothing else.
+func TestCORS_preflight(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *api.Options) { o.AllowedOrigins = []string{"https://app.example.com"} })
+	w.client = http.DefaultClient // what is no request of the API is not described
+	ask := func(origin, method string) http.Header {
+		return w.do(t, call{method: "OPTIONS", path: "/api/v1/transcriptions/x", header: map[string]string{
+			"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "x-csrf-token",
+		}}).Header
+	}
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		if got := ask("https://app.example.com", method).Get("Access-Control-Allow-Methods"); !slices.Contains(strings.Split(got, ","), method) {
+			t.Errorf("%s: got %s", method, got)
+		}
+	}
+	allowed := ask("https://app.example.com", "DELETE").Get("Access-Control-Allow-Headers")
+	for _, name := range []string{"Authorization", "Content-Type", "X-CSRF-Token", "If-Match", "Idempotency-Key"} {
+		if !slices.Contains(strings.Split(allowed, ","), name) {
+			t.Errorf("%s is not allowed: %s", name, allowed)
+		}
+	}
+	if got := ask("https://evil.example.com", "DELETE"); got.Get("Access-Control-Allow-Origin") != "" || got.Get("Access-Control-Allow-Methods") != "" {
+		t.Errorf("anybody may: %v", got)
 	}
 }
 

@@ -11,10 +11,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// dashboardCSRF is the cookie that the dashboard's library sends back in a header.
+const dashboardCSRF = "XSRF-TOKEN"
+
 // dashboard serves the dashboard of the queues, with a policy for its pages: they
 // hold scripts and styles within the HTML.
 func (s *Server) dashboard(c echo.Context) error {
 	c.Response().Header().Set("Content-Security-Policy", s.queuesCSP)
+	if who := actor(c); safe(c.Request().Method) {
+		c.SetCookie(s.cookies.readable(dashboardCSRF, s.auth.CSRFToken(who), queuesPath, who.Expires))
+	}
 	s.queues.ServeHTTP(c.Response(), c.Request())
 	return nil
 }

@@ -17,6 +17,10 @@ const (
 	queuesPath = "/admin/queues"
 )
 
+// signInPaths are those that begin a sign-in or go on with one, and take no notice of
+// the access token.
+var signInPaths = []string{authPath + "/register", authPath + "/login", authPath + "/refresh"}
+
 // route is a row of the table that says who may do what, and how much they may send.
 type route struct {
 	method, path string
@@ -54,6 +58,7 @@ func (s *Server) routes() []route {
 		{"POST", authPath + "/login", s.login, anybody, small},
 		{"POST", authPath + "/refresh", s.refresh, anybody, small},
 		{"POST", authPath + "/logout", s.logout, anybody, small},
+		{"GET", authPath + "/csrf", s.csrf, signedIn, small},
 		{"GET", root + "/me", s.me, signedIn, small},
 
 		{"POST", uploadPath, s.admitted(s.upload), write, streamed},

@@ -150,7 +150,7 @@ func (s *Server) newEcho(o Options) *echo.Echo {
 	if len(o.AllowedOrigins) > 0 {
 		e.Use(crossOrigin(o.AllowedOrigins))
 	}
-	e.Use(s.authenticated, s.sameOrigin)
+	e.Use(s.authenticated, s.sameOrigin, s.intended)
 	for _, r := range s.routes() {
 		r.serve(e)
 	}

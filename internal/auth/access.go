@@ -35,6 +35,7 @@ type keys struct {
 	id      string // names the secret in a token without telling anything of it
 	access  []byte
 	refresh []byte
+	csrf    []byte
 }
 
 func deriveKeys(secret []byte) (k keys, err error) {
@@ -51,6 +52,9 @@ func deriveKeys(secret []byte) (k keys, err error) {
 	}
 	if k.refresh, err = hkdf.Key(sha256.New, secret, nil, "turboscribe refresh token", sha256.Size); err != nil {
 		return keys{}, fmt.Errorf("derive the key of refresh tokens: %w", err)
+	}
+	if k.csrf, err = hkdf.Key(sha256.New, secret, nil, "turboscribe csrf token", sha256.Size); err != nil {
+		return keys{}, fmt.Errorf("derive the key of CSRF tokens: %w", err)
 	}
 	return k, nil
 }

@@ -29,6 +29,7 @@ type Grant struct {
 	AccessExpires  time.Time
 	Refresh        string // opaque, for one use
 	RefreshExpires time.Time
+	CSRF           string // for as long as the sign-in
 }
 
 // open starts a new family of sessions for the user.
@@ -183,11 +184,14 @@ func (s *Service) newSession(token string, family, user uuid.UUID) (*Session, er
 }
 
 func (s *Service) grant(u *User, session *Session, token string) (*Grant, error) {
-	access, expires, err := s.sign(Actor{UserID: u.ID, SessionID: session.FamilyID}, s.now())
+	who := Actor{UserID: u.ID, SessionID: session.FamilyID}
+	access, expires, err := s.sign(who, s.now())
 	if err != nil {
 		return nil, err
 	}
-	return &Grant{UserID: u.ID, Access: access, AccessExpires: expires, Refresh: token, RefreshExpires: session.ExpiresAt}, nil
+	return &Grant{
+		UserID: u.ID, Access: access, AccessExpires: expires, Refresh: token, RefreshExpires: session.ExpiresAt, CSRF: s.CSRFToken(who),
+	}, nil
 }
 
 // newToken returns 256 random bits.

@@ -28,6 +28,7 @@ type person struct {
 
 	password string
 	token    string
+	csrf     string // of a browser
 	signedIn time.Time
 }
 
@@ -98,6 +99,9 @@ func (p *person) do(method, path string, body io.Reader, header ...string) answe
 	}
 	if p.token != "" {
 		r.Header.Set("Authorization", "Bearer "+p.token)
+	}
+	if p.csrf != "" {
+		r.Header.Set("X-CSRF-Token", p.csrf)
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])

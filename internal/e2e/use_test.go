@@ -89,13 +89,20 @@ func TestBrowser(t *testing.T) {
 	me().refused(t, http.StatusUnauthorized, "unauthenticated")
 	login := p.post("/auth/login", map[string]string{"email": known.email, "password": secret})
 	login.want(t, http.StatusOK, nil)
+	csrf := ""
 	for _, cookie := range (&http.Response{Header: login.header}).Cookies() {
+		if cookie.Name == "csrf_token" {
+			csrf = cookie.Value
+			continue
+		}
 		if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode {
 			t.Errorf("the cookie %s can be read by scripts or sent by other sites", cookie.Name)
 		}
 	}
 	me().want(t, http.StatusOK, nil)
 	p.do(http.MethodPost, root+"/auth/logout", http.NoBody, "Sec-Fetch-Site", "cross-site").refused(t, http.StatusForbidden, "cross_origin")
+	p.do(http.MethodPost, root+"/auth/logout", http.NoBody).refused(t, http.StatusForbidden, "csrf_token")
+	p.csrf = csrf
 	id := p.send("short03.flac", demo(t, "test/short03.flac"))
 	p.complete(id)
 	p.do(http.MethodPost, root+"/auth/refresh", http.NoBody).want(t, http.StatusOK, nil)
