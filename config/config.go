@@ -31,7 +31,8 @@ type Postgres struct {
 
 // Redis says where the task queue is.
 type Redis struct {
-	URL string `env:"TS_REDIS_URL, required" secret:"true"`
+	URL    string `env:"TS_REDIS_URL, required" secret:"true"`
+	CAFile string `env:"TS_REDIS_CA_FILE"`
 	// Window is how many steps are in each lane of the queue at once; 0 fits it to
 	// the workers.
 	Window int `env:"TS_QUEUE_WINDOW, default=0"`
@@ -45,6 +46,7 @@ type S3 struct {
 	AccessKey string `env:"TS_S3_ACCESS_KEY, required"`
 	SecretKey string `env:"TS_S3_SECRET_KEY, required" secret:"true"`
 	PathStyle bool   `env:"TS_S3_PATH_STYLE, default=true"`
+	CAFile    string `env:"TS_S3_CA_FILE"`
 }
 
 // Limits bound what is accepted.
@@ -81,6 +83,8 @@ type API struct {
 	Addr            string        `env:"TS_API_ADDR, default=127.0.0.1:8080"`
 	HealthAddr      string        `env:"TS_API_HEALTH_ADDR"`
 	PublicURL       string        `env:"TS_PUBLIC_URL, default=http://127.0.0.1:8080"`
+	TLSCertFile     string        `env:"TS_TLS_CERT_FILE"`
+	TLSKeyFile      string        `env:"TS_TLS_KEY_FILE"`
 	InsecureCookies bool          `env:"TS_INSECURE_COOKIES, default=false"`
 	AllowedOrigins  []string      `env:"TS_ALLOWED_ORIGINS"`
 	TrustedProxies  []string      `env:"TS_TRUSTED_PROXIES"`
@@ -138,8 +142,8 @@ type Scheduler struct {
 // LoadAPI returns the configuration of cmd/api or all that is wrong with it.
 func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	var c API
-	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
-		checkURL("TS_PUBLIC_URL", c.PublicURL),
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
+		c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
 		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
@@ -150,7 +154,7 @@ func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 // LoadWorker returns the configuration of cmd/worker or all that is wrong with it.
 func LoadWorker(ctx context.Context, lookup Lookup) (Worker, error) {
 	var c Worker
-	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate())
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate())
 	err = errors.Join(err, atLeast("TS_WORKER_SLOTS", c.Slots, 0), atLeast("TS_WORKER_THREADS", c.Threads, 0),
 		atLeast("TS_WORKER_DEVICE", c.Device, -1), atLeast("TS_WORKER_PREPARES", c.Prepares, 1), atLeast("TS_WORKER_DELIVERIES", c.Deliveries, 0), atLeast("TS_WORKER_BACKLOG_BYTES", c.BacklogBytes, 0),
 		atLeast("TS_MODEL_IDLE_UNLOAD", c.IdleUnload, 0), atLeast("TS_MODEL_MEMORY", c.ModelMemory, -1),
@@ -162,7 +166,7 @@ func LoadWorker(ctx context.Context, lookup Lookup) (Worker, error) {
 // with it.
 func LoadScheduler(ctx context.Context, lookup Lookup) (Scheduler, error) {
 	var c Scheduler
-	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.Quota.validate())
+	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate())
 	return c, errors.Join(err, atLeast("TS_RECONCILE_INTERVAL", c.Interval, 100*time.Millisecond), enoughGrace(c.Grace))
 }
 
@@ -179,7 +183,11 @@ const minConns = 3
 func (p Postgres) validate() error { return atLeast("TS_DATABASE_MAX_CONNS", p.MaxConns, minConns) }
 
 func (r Redis) validate() error {
-	return errors.Join(checkRedisURL(r.URL), atLeast("TS_QUEUE_WINDOW", r.Window, 0))
+	return errors.Join(checkRedisURL(r.URL), checkCAFile("TS_REDIS_CA_FILE", r.CAFile, "TS_REDIS_URL", r.URL), atLeast("TS_QUEUE_WINDOW", r.Window, 0))
+}
+
+func (s S3) validate() error {
+	return checkCAFile("TS_S3_CA_FILE", s.CAFile, "TS_S3_ENDPOINT", s.Endpoint)
 }
 
 func (q Quota) validate() error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log" //nolint:depguard // net/http takes no other
 	"net"
@@ -26,24 +27,33 @@ const cleanUp = 5 * time.Second
 // everyRequest is more than all requests that can be in work.
 const everyRequest = 1 << 30
 
-// httpUnit serves h. When it is stopped, it takes nothing new and waits; requests
+// httpUnit serves h, by https with the settings of secure, by http where that is nil. When it is stopped, it takes nothing new and waits; requests
 // that do not end in time are broken off, and waited for once more.
-func httpUnit(ctx context.Context, listener net.Listener, h http.Handler) daemon.Unit {
+func httpUnit(ctx context.Context, listener net.Listener, h http.Handler, secure *tls.Config) daemon.Unit {
 	work := semaphore.NewWeighted(everyRequest)
 	srv := &http.Server{
 		Handler: counted(h, work), ErrorLog: log.New(errorLog{zerolog.Ctx(ctx)}, "", 0),
+		TLSConfig:         secure,
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
 	return daemon.Unit{
 		Name: "http",
 		Run: func(context.Context) error {
-			if err := srv.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := serveOn(srv, listener); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
 		},
 		Stop: func(ctx context.Context) error { return stop(ctx, srv, work) },
 	}
+}
+
+// serveOn serves by https where there is a certificate.
+func serveOn(srv *http.Server, listener net.Listener) error {
+	if srv.TLSConfig == nil {
+		return srv.Serve(listener)
+	}
+	return srv.ServeTLS(listener, "", "")
 }
 
 // counted makes every request hold a place in work.

@@ -23,7 +23,7 @@ func TestHTTPUnit_waitsForWhatItBreaksOff(t *testing.T) {
 		close(working)
 		<-r.Context().Done()
 		cleaned.Store(true)
-	}))
+	}), nil)
 	served := make(chan error, 1)
 	go func() { served <- unit.Run(t.Context()) }()
 	asked := make(chan struct{})

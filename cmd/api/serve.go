@@ -33,7 +33,7 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	if err := b.Check(ctx); err != nil {
 		return err
 	}
-	monitor, closeMonitor, err := task.NewMonitor(c.Redis.URL, queuesRoot, !c.QueuesWritable)
+	monitor, closeMonitor, err := task.NewMonitor(b.QueueAt, queuesRoot, !c.QueuesWritable)
 	if err != nil {
 		return err
 	}
@@ -75,6 +75,10 @@ func newWebhooks(c config.API, b *backend.Backend) (*webhook.Service, error) {
 // listen serves until ctx ends. The others are stopped before requests are waited for:
 // those that follow something would not end by themselves.
 func listen(ctx context.Context, c config.API, h http.Handler, health *daemon.Health, others ...daemon.Unit) error {
+	secure, err := tlsConfig(ctx, c.TLSCertFile, c.TLSKeyFile)
+	if err != nil {
+		return fmt.Errorf("TS_TLS_CERT_FILE, TS_TLS_KEY_FILE: %w", err)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on TS_API_ADDR: %w", err)
@@ -84,7 +88,7 @@ func listen(ctx context.Context, c config.API, h http.Handler, health *daemon.He
 	if c.HealthAddr != "" {
 		units = append(units, daemon.Serve(c.HealthAddr, health.Handler()))
 	}
-	units = append(append(units, httpUnit(ctx, listener, h)), others...)
+	units = append(append(units, httpUnit(ctx, listener, h, secure)), others...)
 	return daemon.Run(ctx, c.Grace, append(units, health.Drain(0))...)
 }
 

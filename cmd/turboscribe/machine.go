@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/turboscribe/turboscribe/cmd/turboscribe/internal/models"
+	"github.com/turboscribe/turboscribe/config"
 	"github.com/turboscribe/turboscribe/internal/blob"
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/media"
@@ -57,7 +58,11 @@ func (a *app) examinePostgres(ctx context.Context) []finding {
 
 func (a *app) examineRedis(ctx context.Context) []finding {
 	const advice = "start Redis with maxmemory-policy noeviction, or correct TS_REDIS_URL"
-	r, err := kv.Open(ctx, a.setting("TS_REDIS_URL"), kv.Options{Name: "turboscribe-doctor"})
+	roots, err := config.Roots(a.setting("TS_REDIS_CA_FILE"))
+	if err != nil {
+		return verdict("redis", "", err, "correct TS_REDIS_CA_FILE")
+	}
+	r, err := kv.Open(ctx, a.setting("TS_REDIS_URL"), kv.Options{Name: "turboscribe-doctor", Roots: roots})
 	if err != nil {
 		return verdict("redis", "", err, advice)
 	}
@@ -75,9 +80,13 @@ func (a *app) examineS3(ctx context.Context) []finding {
 	if err != nil {
 		return verdict("s3", "", errors.New("TS_S3_PATH_STYLE must be true or false"), advice)
 	}
+	roots, err := config.Roots(a.setting("TS_S3_CA_FILE"))
+	if err != nil {
+		return verdict("s3", "", err, "correct TS_S3_CA_FILE")
+	}
 	store, err := blob.Open(ctx, blob.Options{
 		Endpoint: a.setting("TS_S3_ENDPOINT"), Region: a.setting("TS_S3_REGION"), Bucket: a.setting("TS_S3_BUCKET"),
-		AccessKey: a.setting("TS_S3_ACCESS_KEY"), SecretKey: a.setting("TS_S3_SECRET_KEY"), PathStyle: pathStyle,
+		AccessKey: a.setting("TS_S3_ACCESS_KEY"), SecretKey: a.setting("TS_S3_SECRET_KEY"), PathStyle: pathStyle, Roots: roots,
 	})
 	if err == nil {
 		err = store.Check(ctx)

@@ -119,7 +119,7 @@ func newRig(b *testing.B) *rig {
 		DB: pgtest.New(b), url: kvtest.URL(b), owner: uuid.New(),
 		opened: make(chan time.Time, 1), completed: make(chan uuid.UUID, b.N), objects: map[string][]byte{},
 	}
-	client, err := task.NewClient(r.url)
+	client, err := task.NewClient(task.Redis{URL: r.url})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func (r *rig) create(b *testing.B) uuid.UUID {
 // start has the worker work, and the queue filled, until the benchmark ends.
 func (r *rig) start(b *testing.B) {
 	b.Helper()
-	server, err := task.NewServer(r.url, pipeline.CPU, r.pipeline.Do,
+	server, err := task.NewServer(task.Redis{URL: r.url}, pipeline.CPU, r.pipeline.Do,
 		map[pipeline.Kind]int{pipeline.Prepare: 1, pipeline.Transcribe: benchSlots, pipeline.Merge: 1}, time.Minute)
 	if err != nil {
 		b.Fatal(err)

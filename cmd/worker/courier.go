@@ -38,7 +38,7 @@ func deliver(ctx context.Context, c config.Worker) (err error) {
 	}
 	steps := pipeline.NewCourier(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB,
 		pipeline.Options{Worker: c.Name, Lease: c.Lease, Hooks: sender})
-	tasks, err := task.NewServer(c.Redis.URL, pipeline.Common, steps.Do, map[pipeline.Kind]int{pipeline.Deliver: c.Deliveries}, c.Grace)
+	tasks, err := task.NewServer(b.QueueAt, pipeline.Common, steps.Do, map[pipeline.Kind]int{pipeline.Deliver: c.Deliveries}, c.Grace)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func work(ctx context.Context, c config.Worker) (err error) {
 	}
 	steps := pipeline.New(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Blobs, m, engine,
 		pipeline.Options{Worker: c.Name, Lease: c.Lease, Hooks: sender})
-	tasks, err := task.NewServer(c.Redis.URL, pipeline.Lane(device), steps.Do, map[pipeline.Kind]int{
+	tasks, err := task.NewServer(b.QueueAt, pipeline.Lane(device), steps.Do, map[pipeline.Kind]int{
 		pipeline.Prepare: c.Prepares, pipeline.Transcribe: engine.Slots(), pipeline.Merge: 1, pipeline.Deliver: c.Deliveries,
 	}, c.Grace)
 	if err != nil {

@@ -36,6 +36,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -69,6 +70,8 @@ type Options struct {
 	PathStyle   bool  // http://host/bucket/key instead of http://bucket.host/key
 	PartSize    int64 // bytes; 8 MiB when 0, never under the 5 MiB that S3 demands
 	Concurrency int   // parts of one upload on their way at once; 3 when 0
+
+	Roots *x509.CertPool // who may vouch for an https endpoint; those of the system when nil
 }
 
 // Store is one bucket. It is safe for concurrent use and needs no closing.
@@ -99,11 +102,11 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("open the S3 store: %w", err)
 	}
-	quick := transport(answerTimeout)
+	quick := transport(answerTimeout, o.Roots)
 	s := &Store{
 		client:      newClient(o, quick),
 		quick:       quick,
-		patient:     &http.Client{Transport: transport(joinTimeout)},
+		patient:     &http.Client{Transport: transport(joinTimeout, o.Roots)},
 		endpoint:    o.Endpoint,
 		bucket:      o.Bucket,
 		region:      o.region(),

@@ -1,6 +1,8 @@
 package blob
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -48,11 +50,12 @@ const answerTimeout = time.Minute
 
 // transport has a limit on every wait that is not the transfer itself, which the
 // context of each call bounds.
-func transport(answer time.Duration) *http.Transport {
+func transport(answer time.Duration, roots *x509.CertPool) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:   5 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		ResponseHeaderTimeout: answer,

@@ -7,6 +7,7 @@ package kv
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,6 +26,8 @@ const epochKey = "ts:epoch"
 type Options struct {
 	PoolSize int    // connections; ten for each processor when 0
 	Name     string // shown by CLIENT LIST, to tell processes apart
+
+	Roots *x509.CertPool // who may vouch for a server by rediss://; those of the system when nil
 }
 
 // KV is a connection pool to one Redis. It is safe for concurrent use.
@@ -52,6 +55,9 @@ func Open(ctx context.Context, url string, o Options) (*KV, error) {
 			"with all signs of the password but letters and digits as %%XX.")
 	}
 	redis.SetLogger(silent{})
+	if ro.TLSConfig != nil {
+		ro.TLSConfig.RootCAs = o.Roots
+	}
 	ro.ClientName = o.Name
 	ro.PoolSize = o.PoolSize
 	ro.DialTimeout = 3 * time.Second

@@ -24,18 +24,26 @@ type server struct {
 
 func startServer(t *testing.T, args ...string) *server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("needs redis-server")
-	}
+	lookServer(t)
 	s := &server{addr: daemontest.Address(t)}
 	_, port, _ := net.SplitHostPort(s.addr)
 	s.args = append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir()}, args...)
 	s.start(t)
 	t.Cleanup(func() { s.kill(t) })
 	return s
+}
+
+// lookServer returns the path of the program. Without it the test is skipped, in CI it fails.
+func lookServer(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skip("needs redis-server")
+	}
+	return path
 }
 
 func (s *server) start(t *testing.T) {

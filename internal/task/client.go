@@ -28,9 +28,9 @@ type Client struct {
 	inspector *asynq.Inspector
 }
 
-// NewClient returns a client of the Redis at url. It does not connect yet.
-func NewClient(url string) (*Client, error) {
-	client, err := connect(url)
+// NewClient returns a client of that Redis. It does not connect yet.
+func NewClient(r Redis) (*Client, error) {
+	client, err := r.connect()
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +88,8 @@ func (c *Client) Holds(_ context.Context, s pipeline.Step) (bool, error) {
 // NewMonitor returns the dashboard of the queues, to be served below root, and a
 // function that closes its connections. It has no access control of its own and
 // shows only ids, since payloads hold nothing else.
-func NewMonitor(url, root string, readOnly bool) (http.Handler, func() error, error) {
-	opt, err := connection(url)
+func NewMonitor(r Redis, root string, readOnly bool) (http.Handler, func() error, error) {
+	opt, err := r.connection()
 	if err != nil {
 		return nil, nil, err
 	}

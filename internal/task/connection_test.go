@@ -44,7 +44,7 @@ func TestConnection(t *testing.T) {
 		"redis://ann:pass@[::1]/":              {Addr: "[::1]:6379", Username: "ann", Password: "pass"},
 		"rediss://ann:pass@example.com:6380/1": {Addr: "example.com:6380", Username: "ann", Password: "pass", DB: 1},
 	} {
-		got, err := connection(raw)
+		got, err := Redis{URL: raw}.connection()
 		if err != nil {
 			t.Errorf("%s: %v", raw, err)
 			continue
@@ -66,7 +66,7 @@ func TestConnection_bad(t *testing.T) {
 		"", "localhost:6379", "unix:///secret", "redis://", "redis://:secret%zz@localhost", "redis://:secret x@localhost",
 		"redis://:secret@localhost/x", "redis://:1/secret@localhost", "redis://:secret@localhost?db=1",
 	} {
-		_, err := connection(raw)
+		_, err := Redis{URL: raw}.connection()
 		if !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: got %v, want invalid", raw, err)
 			continue

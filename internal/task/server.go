@@ -33,8 +33,8 @@ type Server struct {
 // lanes for those in its lane. Concurrency says how many steps of a kind are worked on
 // at once; kinds that are not in it are left to other workers. Grace is how long Run
 // waits for steps to be handed back.
-func NewServer(url string, lane pipeline.Lane, do func(context.Context, pipeline.Step) error, concurrency map[pipeline.Kind]int, grace time.Duration) (*Server, error) {
-	client, err := connect(url)
+func NewServer(r Redis, lane pipeline.Lane, do func(context.Context, pipeline.Step) error, concurrency map[pipeline.Kind]int, grace time.Duration) (*Server, error) {
+	client, err := r.connect()
 	if err != nil {
 		return nil, err
 	}

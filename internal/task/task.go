@@ -8,6 +8,7 @@ package task
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,12 +58,18 @@ func decode(t *asynq.Task) (pipeline.Step, error) {
 	}, nil
 }
 
-// connection reads a Redis URL as the other connections to the same server are
+// Redis says where the queues are.
+type Redis struct {
+	URL   string         // redis://user:password@host:6379/0, or rediss:// for TLS
+	Roots *x509.CertPool // who may vouch for a server by rediss://; those of the system when nil
+}
+
+// connection reads the URL as the other connections to the same server are
 // opened with it. asynq's own parser leaves out the user's name, so that the queue
 // alone would sign in as somebody else, and wants a port. Nothing of the URL is in
 // the error: there is a password in it.
-func connection(raw string) (asynq.RedisConnOpt, error) {
-	u, err := url.Parse(raw)
+func (r Redis) connection() (asynq.RedisConnOpt, error) {
+	u, err := url.Parse(r.URL)
 	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || u.RawQuery != "" {
 		return nil, errNoURL
 	}
@@ -77,7 +84,7 @@ func connection(raw string) (asynq.RedisConnOpt, error) {
 		}
 	}
 	if u.Scheme == "rediss" {
-		opt.TLSConfig = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+		opt.TLSConfig = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12, RootCAs: r.Roots}
 	}
 	return opt, nil
 }
@@ -85,9 +92,9 @@ func connection(raw string) (asynq.RedisConnOpt, error) {
 var errNoURL = fault.New(fault.Invalid, "The Redis URL is not understood. Write redis://user:password@host:6379/0, "+
 	"with all signs of the password but letters and digits as %%XX.")
 
-// connect returns a client of the Redis at a URL. It does not connect yet.
-func connect(raw string) (redis.UniversalClient, error) {
-	opt, err := connection(raw)
+// connect returns a client. It does not connect yet.
+func (r Redis) connect() (redis.UniversalClient, error) {
+	opt, err := r.connection()
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 
 func newClient(t *testing.T, url string) *Client {
 	t.Helper()
-	c, err := NewClient(url)
+	c, err := NewClient(Redis{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func step(k pipeline.Kind, index int) pipeline.Step {
 // serve runs a server and returns a function that stops it and waits.
 func serve(t *testing.T, url string, do func(context.Context, pipeline.Step) error, concurrency map[pipeline.Kind]int) (stop func()) {
 	t.Helper()
-	srv, err := NewServer(url, pipeline.CPU, do, concurrency, time.Minute)
+	srv, err := NewServer(Redis{URL: url}, pipeline.CPU, do, concurrency, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestServer_stopGivesUpAfterTheGrace(t *testing.T) {
 	t.Parallel()
 	url := kvtest.URL(t)
 	c := newClient(t, url)
-	srv, err := NewServer(url, pipeline.CPU, nil, everything, 100*time.Millisecond)
+	srv, err := NewServer(Redis{URL: url}, pipeline.CPU, nil, everything, 100*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,13 +272,13 @@ func TestServer_refusesWhatIsNoStep(t *testing.T) {
 
 func TestNewClient_badURL(t *testing.T) {
 	t.Parallel()
-	if _, err := NewClient("http://localhost"); !fault.Is(err, fault.Invalid) {
+	if _, err := NewClient(Redis{URL: "http://localhost"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want Invalid", err)
 	}
-	if _, err := NewServer("nonsense", pipeline.CPU, nil, nil, 0); !fault.Is(err, fault.Invalid) {
+	if _, err := NewServer(Redis{URL: "nonsense"}, pipeline.CPU, nil, nil, 0); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want Invalid", err)
 	}
-	if _, _, err := NewMonitor("nonsense", "/admin/queues", true); !fault.Is(err, fault.Invalid) {
+	if _, _, err := NewMonitor(Redis{URL: "nonsense"}, "/admin/queues", true); !fault.Is(err, fault.Invalid) {
 		t.Errorf("got %v, want Invalid", err)
 	}
 }
@@ -300,7 +300,7 @@ func TestMonitor_readOnly(t *testing.T) {
 	if err := newClient(t, url).Enqueue(t.Context(), step(pipeline.Merge, 0)); err != nil {
 		t.Fatal(err)
 	}
-	h, closeMonitor, err := NewMonitor(url, "/admin/queues", true)
+	h, closeMonitor, err := NewMonitor(Redis{URL: url}, "/admin/queues", true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func TestServer_isWoken(t *testing.T) {
 	url := kvtest.URL(t)
 	c := newClient(t, url)
 	got := make(chan pipeline.Step)
-	srv, err := NewServer(url, pipeline.CPU, func(_ context.Context, s pipeline.Step) error { got <- s; return nil }, everything, time.Minute)
+	srv, err := NewServer(Redis{URL: url}, pipeline.CPU, func(_ context.Context, s pipeline.Step) error { got <- s; return nil }, everything, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
@@ -23,6 +24,8 @@ type Backend struct {
 	Redis *kv.KV
 	Queue *task.Client
 	Blobs *blob.Store
+
+	QueueAt task.Redis // where Queue is, for those who open it in their own way
 }
 
 // Servers says where they are, and what is let into the queue.
@@ -42,7 +45,11 @@ func Open(ctx context.Context, kind transcription.ActorKind, name string, o Serv
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	if b.Redis, err = kv.Open(ctx, o.Redis.URL, kv.Options{}); err != nil {
+	b.QueueAt.URL = o.Redis.URL
+	if b.QueueAt.Roots, err = config.Roots(o.Redis.CAFile); err != nil {
+		return b, fmt.Errorf("TS_REDIS_CA_FILE: %w", err)
+	}
+	if b.Redis, err = kv.Open(ctx, o.Redis.URL, kv.Options{Roots: b.QueueAt.Roots}); err != nil {
 		return b, err
 	}
 	b.DB, err = postgres.Open(postgres.Options{
@@ -53,14 +60,22 @@ func Open(ctx context.Context, kind transcription.ActorKind, name string, o Serv
 	if err != nil {
 		return b, err
 	}
-	if b.Queue, err = task.NewClient(o.Redis.URL); err != nil {
+	if b.Queue, err = task.NewClient(b.QueueAt); err != nil {
 		return b, err
 	}
-	b.Blobs, err = blob.Open(ctx, blob.Options{
-		Endpoint: o.S3.Endpoint, Region: o.S3.Region, Bucket: o.S3.Bucket,
-		AccessKey: o.S3.AccessKey, SecretKey: o.S3.SecretKey, PathStyle: o.S3.PathStyle,
-	})
+	b.Blobs, err = openBlobs(ctx, o.S3)
 	return b, err
+}
+
+func openBlobs(ctx context.Context, c config.S3) (*blob.Store, error) {
+	roots, err := config.Roots(c.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("TS_S3_CA_FILE: %w", err)
+	}
+	return blob.Open(ctx, blob.Options{
+		Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket,
+		AccessKey: c.AccessKey, SecretKey: c.SecretKey, PathStyle: c.PathStyle, Roots: roots,
+	})
 }
 
 // Close ends the connections, those opened last first.

@@ -1,4 +1,4 @@
-// Package daemontest lends tests addresses to listen at.
+// Package daemontest lends tests what servers need: addresses to listen at, and certificates.
 package daemontest
 
 import (
