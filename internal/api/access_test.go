@@ -36,7 +36,7 @@ type accessRow struct {
 	own        bool // it is about something of the user's, which the others have not
 }
 
-// accessTable is every route. The {id}, the {hook} and the {delivery} are the user's.
+// accessTable is every route. The {id}, the {hook}, the {delivery} and the {session} are the user's.
 func accessTable() []accessRow {
 	const hook = `{"url":"https://example.com/hook","events":["transcription.completed"]}`
 	const signIn = `{"email":"user@example.com","password":"` + password + `"}`
@@ -47,6 +47,9 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/auth/logout", who: "anybody", status: 204},
 		{route: "GET /api/v1/auth/csrf", who: "signed in", status: 200},
 		{route: "GET /api/v1/me", who: "signed in", status: 200},
+		{route: "GET /api/v1/me/sessions", who: "signed in", status: 200},
+		{route: "DELETE /api/v1/me/sessions/:id", who: "signed in", status: 204, path: "/api/v1/me/sessions/{session}", own: true},
+		{route: "DELETE /api/v1/me/sessions", who: "signed in", status: 204},
 
 		{route: "POST /api/v1/files/upload", who: "write", status: 415, code: "not_multipart", body: "{}"},
 		{route: "GET /api/v1/transcriptions", who: "read", status: 200},
@@ -111,7 +114,7 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	t.Helper()
 	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
 	hook, delivery := w.addWebhook(t, "user")
-	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor)
+	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t))
 	method, path, _ := strings.Cut(r.route, " ")
 	if r.path != "" {
 		path = r.path

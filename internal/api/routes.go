@@ -60,6 +60,9 @@ func (s *Server) routes() []route {
 		{"POST", authPath + "/logout", s.logout, anybody, small},
 		{"GET", authPath + "/csrf", s.csrf, signedIn, small},
 		{"GET", root + "/me", s.me, signedIn, small},
+		{"GET", root + "/me/sessions", s.listSessions, signedIn, small},
+		{"DELETE", root + "/me/sessions", s.endOtherSessions, signedIn, small},
+		{"DELETE", root + "/me/sessions/:id", s.endSession, signedIn, small},
 
 		{"POST", uploadPath, s.admitted(s.upload), write, streamed},
 		{"GET", root + "/transcriptions", s.listTranscriptions, read, small},

@@ -42,7 +42,7 @@ func (s *Service) open(ctx context.Context, u *User) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.newSession(token, family, u.ID)
+	session, err := s.newSession(ctx, token, &Session{FamilyID: family, UserID: u.ID, BeganAt: s.now()})
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (s *Service) session(ctx context.Context, token string) (*Session, error) {
 // rotate replaces old by its successor and returns old as it stands then. When
 // another request did so at the same moment, its work is taken.
 func (s *Service) rotate(ctx context.Context, old *Session, token string) (*Session, error) {
-	next, err := s.newSession(s.keys[0].successor(token), old.FamilyID, old.UserID)
+	next, err := s.newSession(ctx, s.keys[0].successor(token), old)
 	if err != nil {
 		return nil, err
 	}
@@ -174,13 +174,17 @@ func (s *Service) end(ctx context.Context, of signIn) error {
 	return s.Audit(ctx, Entry{Action: SignedOut, SubjectID: of.user})
 }
 
-func (s *Service) newSession(token string, family, user uuid.UUID) (*Session, error) {
+// newSession returns the next session of the sign-in that another one belongs to.
+func (s *Service) newSession(ctx context.Context, token string, of *Session) (*Session, error) {
 	id, err := s.newID()
 	if err != nil {
 		return nil, err
 	}
 	now := s.now()
-	return &Session{ID: id, FamilyID: family, UserID: user, TokenHash: hashToken(token), CreatedAt: now, ExpiresAt: now.Add(s.refreshTTL)}, nil
+	return &Session{
+		ID: id, FamilyID: of.FamilyID, UserID: of.UserID, TokenHash: hashToken(token),
+		CreatedAt: now, ExpiresAt: now.Add(s.refreshTTL), BeganAt: of.BeganAt, Client: clientOf(ctx),
+	}, nil
 }
 
 func (s *Service) grant(u *User, session *Session, token string) (*Grant, error) {

@@ -35,6 +35,15 @@ type Session struct {
 	ExpiresAt  time.Time
 	ReplacedAt time.Time // zero while it is the newest of its family
 	RevokedAt  time.Time // zero while the family lives
+	BeganAt    time.Time // when the family did
+	Client               // that was given the token
+}
+
+// SignInFilter says which living sign-ins of a user are asked for.
+type SignInFilter struct {
+	Now   time.Time // those that expire later
+	After Cursor    // those that began before
+	Limit int64
 }
 
 // Store keeps users and their sessions. Times come from the caller, never from
@@ -70,4 +79,11 @@ type Store interface {
 	// also one that a RotateSession is inserting at this moment. Revoking a family
 	// twice, or one that is gone, is no error.
 	RevokeFamily(ctx context.Context, family uuid.UUID, at time.Time) error
+	// SignIns returns the living families of a user, those that began last first.
+	SignIns(ctx context.Context, user uuid.UUID, f SignInFilter) ([]SignIn, error)
+	// EndSignIn revokes a family as RevokeFamily does. NotFound: it is none of the
+	// user's, or has been revoked.
+	EndSignIn(ctx context.Context, user, family uuid.UUID, at time.Time) error
+	// EndSignIns revokes all families of a user but one.
+	EndSignIns(ctx context.Context, user, except uuid.UUID, at time.Time) error
 }

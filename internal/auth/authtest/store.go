@@ -3,6 +3,8 @@
 package authtest
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -229,13 +231,62 @@ func (s *Store) RotateSession(_ context.Context, id uuid.UUID, next *auth.Sessio
 func (s *Store) RevokeFamily(_ context.Context, family uuid.UUID, at time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id, session := range s.sessions {
-		if session.FamilyID == family && session.RevokedAt.IsZero() {
-			session.RevokedAt = at
-			s.sessions[id] = session
+	s.end(at, func(session auth.Session) bool { return session.FamilyID == family })
+	return nil
+}
+
+// SignIns implements auth.Store.
+func (s *Store) SignIns(_ context.Context, user uuid.UUID, f auth.SignInFilter) ([]auth.SignIn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []auth.SignIn
+	for _, session := range s.sessions {
+		after := auth.SignIn{ID: f.After.ID, BeganAt: f.After.CreatedAt}
+		in := auth.SignIn{ID: session.FamilyID, BeganAt: session.BeganAt, UsedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt, Client: session.Client}
+		if session.UserID == user && alive(session) && session.ExpiresAt.After(f.Now) && (f.After == auth.Cursor{} || newestFirst(after, in) < 0) {
+			found = append(found, in)
 		}
 	}
+	slices.SortFunc(found, newestFirst)
+	return found[:min(len(found), int(f.Limit))], nil
+}
+
+// alive reports whether a session is the newest of a family that was not revoked.
+func alive(s auth.Session) bool { return s.ReplacedAt.IsZero() && s.RevokedAt.IsZero() }
+
+func newestFirst(a, b auth.SignIn) int {
+	return cmp.Or(b.BeganAt.Compare(a.BeganAt), bytes.Compare(b.ID[:], a.ID[:]))
+}
+
+// EndSignIn implements auth.Store.
+func (s *Store) EndSignIn(_ context.Context, user, family uuid.UUID, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.end(at, func(session auth.Session) bool { return session.UserID == user && session.FamilyID == family })
+	if n == 0 {
+		return fault.New(fault.NotFound, "There is no such sign-in.")
+	}
 	return nil
+}
+
+// EndSignIns implements auth.Store.
+func (s *Store) EndSignIns(_ context.Context, user, except uuid.UUID, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end(at, func(session auth.Session) bool { return session.UserID == user && session.FamilyID != except })
+	return nil
+}
+
+// end revokes the sessions that match and returns how many those were.
+func (s *Store) end(at time.Time, matches func(auth.Session) bool) (n int) {
+	for id, session := range s.sessions {
+		if matches(session) && session.RevokedAt.IsZero() {
+			session.RevokedAt = at
+			s.sessions[id] = session
+			n++
+		}
+	}
+	return n
 }
 
 // Sessions returns how many sessions there are, replaced and revoked ones too.

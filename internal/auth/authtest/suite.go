@@ -34,6 +34,9 @@ func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 		"of many rotations one wins":            testRotateAtOnce,
 		"a revoked family stays revoked":        testRevoke,
 		"revoking reaches a rotation under way": testRevokeWhileRotating,
+		"sign-ins are listed in pages":          testSignIns,
+		"a sign-in is ended by its owner only":  testEndSignIn,
+		"all sign-ins but one are ended":        testEndSignIns,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +69,8 @@ func newSession(t *testing.T, user, family uuid.UUID, token string) *auth.Sessio
 	t.Helper()
 	return &auth.Session{
 		ID: newID(t), FamilyID: family, UserID: user, TokenHash: sha256.Sum256([]byte(token)),
-		CreatedAt: start, ExpiresAt: start.Add(time.Hour),
+		CreatedAt: start, ExpiresAt: start.Add(time.Hour), BeganAt: start,
+		Client: auth.Client{IP: "192.0.2.1", UserAgent: "curl/8"},
 	}
 }
 
