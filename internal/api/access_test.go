@@ -13,13 +13,13 @@ import (
 )
 
 // people are those who call every route. The guest is signed in with a role that may do
-// nothing; the other is a user as the user is.
-var people = []string{"nobody", "guest", "viewer", "user", "other", "operator", "admin"}
+// nothing; the other is a user as the user is; the disabled was an administrator.
+var people = []string{"nobody", "disabled", "guest", "viewer", "user", "other", "operator", "admin"}
 
 // mayUse says whom a route is for, whatever it is about.
 var mayUse = map[string][]string{
 	"anybody":   people,
-	"signed in": people[1:],
+	"signed in": people[2:],
 	"read":      {"viewer", "user", "other", "operator", "admin"},
 	"write":     {"user", "other", "operator", "admin"},
 	"operate":   {"operator", "admin"},
@@ -64,6 +64,9 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/admin/queues", who: "operate", status: 200},
 		{route: "POST /api/v1/admin/queues/:name/pause", who: "operate", status: 200, path: "/api/v1/admin/queues/merge/pause"},
 		{route: "POST /api/v1/admin/queues/:name/resume", who: "operate", status: 200, path: "/api/v1/admin/queues/merge/resume"},
+		{route: "GET /api/v1/admin/users", who: "operate", status: 200},
+		{route: "GET /api/v1/admin/users/:id", who: "operate", status: 200, path: "/api/v1/admin/users/{person}"},
+		{route: "PATCH /api/v1/admin/users/:id", who: "govern", status: 200, path: "/api/v1/admin/users/{person}", body: `{"role":"user"}`},
 		{route: "GET /api/v1/admin/audit", who: "govern", status: 200},
 
 		{route: "GET /api/v1/webhooks", who: "read", status: 200},
@@ -100,6 +103,8 @@ func (r accessRow) expected(actor string) (status int, code string) {
 		return r.status, r.code
 	case actor == "nobody":
 		return http.StatusUnauthorized, "unauthenticated"
+	case actor == "disabled":
+		return http.StatusUnauthorized, "account_disabled"
 	case !slices.Contains(mayUse[r.who], actor):
 		return http.StatusForbidden, "forbidden"
 	case r.own && actor != "user":
@@ -114,7 +119,8 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	t.Helper()
 	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
 	hook, delivery := w.addWebhook(t, "user")
-	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t))
+	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t),
+		"{person}", w.ids["other"].String())
 	method, path, _ := strings.Cut(r.route, " ")
 	if r.path != "" {
 		path = r.path

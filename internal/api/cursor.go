@@ -11,10 +11,11 @@ import (
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
-// The lengths of cursors: a time in nanoseconds and an id, or a number.
+// The lengths of cursors: a time in nanoseconds and an id, a number, or an id.
 const (
 	cursorBytes = 8 + 16
 	placeBytes  = 8
+	markBytes   = 16
 )
 
 // A cursor is opaque to clients, so that it may change, but no secret: whose
@@ -54,6 +55,21 @@ func parsePlace(s string) (int64, error) {
 		return 0, err
 	}
 	return int64(binary.BigEndian.Uint64(raw)), nil //nolint:gosec // the bits come back as they went
+}
+
+// formatMark returns the cursor of a list that is ordered by ids, which sort by age.
+func formatMark(id uuid.UUID) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// parseMark returns the zero id for an empty string.
+func parseMark(s string) (uuid.UUID, error) {
+	if s == "" {
+		return uuid.Nil, nil
+	}
+	raw, err := decodeCursor(s, markBytes)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return uuid.UUID(raw), nil
 }
 
 func decodeCursor(s string, size int) ([]byte, error) {

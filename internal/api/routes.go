@@ -76,6 +76,9 @@ func (s *Server) routes() []route {
 		{"GET", adminPath + "/queues", s.listQueues, may(auth.WatchQueues), small},
 		{"POST", adminPath + "/queues/:name/pause", s.pauseQueue, may(auth.ManageQueues), small},
 		{"POST", adminPath + "/queues/:name/resume", s.resumeQueue, may(auth.ManageQueues), small},
+		{"GET", adminPath + "/users", s.listUsers, may(auth.ReadUsers), small},
+		{"GET", adminPath + "/users/:id", s.showUser, may(auth.ReadUsers), small},
+		{"PATCH", adminPath + "/users/:id", s.changeUser, may(auth.ManageUsers), small},
 		{"GET", adminPath + "/audit", s.listAudit, may(auth.ReadAudit), small},
 
 		{"GET", hooksPath, s.listWebhooks, read, small},

@@ -178,7 +178,7 @@ func (w *world) people(t *testing.T) {
 	if err := w.auth.EnsureAdmin(t.Context(), "admin@example.com", password); err != nil {
 		t.Fatal(err)
 	}
-	roles := map[string]auth.Role{"user": auth.Member, "other": auth.Member, "viewer": auth.Viewer, "operator": auth.Operator, "guest": "guest"}
+	roles := map[string]auth.Role{"user": auth.Member, "other": auth.Member, "viewer": auth.Viewer, "operator": auth.Operator, "guest": "guest", "disabled": auth.Admin}
 	w.accounts.AddRole("guest") // it may do nothing
 	for who, role := range roles {
 		g, err := w.auth.Register(t.Context(), who+"@example.com", password)
@@ -193,11 +193,19 @@ func (w *world) people(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.tokens["admin"], w.ids["admin"] = g.Access, g.UserID
+	yes := true
+	w.change(t, "disabled", auth.UserChange{Disabled: &yes})
 }
 
 func (w *world) setRole(t *testing.T, who string, r auth.Role) {
 	t.Helper()
-	if err := w.accounts.SetRole(t.Context(), w.ids[who], r); err != nil {
+	w.change(t, who, auth.UserChange{Role: &r})
+}
+
+func (w *world) change(t *testing.T, who string, c auth.UserChange) {
+	t.Helper()
+	c.At = w.clock.Now()
+	if _, err := w.accounts.ChangeUser(t.Context(), w.ids[who], c, auth.Entry{}); err != nil {
 		t.Fatal(err)
 	}
 }

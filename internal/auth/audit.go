@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/rs/zerolog"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
@@ -90,21 +89,19 @@ func OriginOf(ctx context.Context) Origin {
 // request are those of ctx.
 //
 // Call it when the thing is done and before its success is told, and pass the error on:
-// what cannot be recorded shall not look as if all were well. What a Store writes in one
-// transaction with its entry, such as a change of role, takes the entry as an argument
-// instead, made with NewEntry.
+// what cannot be recorded shall not look as if all were well. What a store writes in one
+// transaction with its entries, such as ChangeUser, gets an Entry instead.
 func (s *Service) Audit(ctx context.Context, e Entry) error {
-	return s.store.AddEntry(ctx, NewEntry(ctx, e))
-}
-
-// NewEntry completes an entry with what ctx knows of the request.
-func NewEntry(ctx context.Context, e Entry) Entry {
-	o := OriginOf(ctx)
-	e.IP, e.RequestID = o.IP, o.RequestID
 	if e.UserID == uuid.Nil && e.Action != SignInRefused {
 		e.UserID = e.SubjectID
 	}
-	zerolog.Ctx(ctx).Info().Str("action", string(e.Action)).Stringer("by", e.UserID).Stringer("subject", e.SubjectID).Msg("audit")
+	return s.store.AddEntry(ctx, origin(ctx, e))
+}
+
+// origin completes an entry with where the request of ctx came from.
+func origin(ctx context.Context, e Entry) Entry {
+	o := OriginOf(ctx)
+	e.IP, e.RequestID = o.IP, o.RequestID
 	return e
 }
 

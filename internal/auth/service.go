@@ -97,7 +97,7 @@ func (s *Service) Register(ctx context.Context, email, password string) (*Grant,
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Audit(ctx, Entry{Action: AccountCreated, SubjectID: u.ID, Details: map[string]any{"role": u.Role}}); err != nil {
+	if err := s.Audit(ctx, Entry{Action: AccountCreated, SubjectID: u.ID, Details: map[string]any{"role": string(u.Role)}}); err != nil {
 		return nil, err
 	}
 	return s.open(ctx, u)
@@ -221,10 +221,9 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 		return fault.New(fault.Conflict, "There is an account of %s with another password, which is no administrator. Anybody may have registered it, "+
 			"so it is not made one: give the password of that account, or the address of none.", email).WithCode("admin_email_taken")
 	}
-	if err := s.store.SetRole(ctx, u.ID, Admin); err != nil {
-		return err
-	}
-	return s.Audit(ctx, Entry{Action: RoleChanged, SubjectID: u.ID, Details: map[string]any{"from": u.Role, "to": Admin}})
+	admin := Admin
+	_, err = s.change(ctx, uuid.Nil, u.ID, UserChange{Role: &admin})
+	return err
 }
 
 func (s *Service) newID() (uuid.UUID, error) {

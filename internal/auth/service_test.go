@@ -409,7 +409,8 @@ func TestService_Authenticate_asOfNow(t *testing.T) {
 	if !may() {
 		t.Fatal("a user may not write")
 	}
-	if err := store.SetRole(t.Context(), g.UserID, auth.Viewer); err != nil { // in another process
+	viewer := auth.Viewer
+	if _, err := store.ChangeUser(t.Context(), g.UserID, auth.UserChange{Role: &viewer}, auth.Entry{}); err != nil { // in another process
 		t.Fatal(err)
 	}
 	if c.advance(1999 * time.Millisecond); !may() {

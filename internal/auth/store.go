@@ -60,9 +60,14 @@ type Store interface {
 	// Rights returns what holds for a user and the sign-in of that id. A sign-in that
 	// is not known has ended. NotFound: there is no such user.
 	Rights(ctx context.Context, user, session uuid.UUID) (Rights, error)
-	// SetRole gives a user another role. NotFound: there is none of that id. Invalid
-	// unknown_role. Conflict last_admin: it is the last administrator who is not disabled.
-	SetRole(ctx context.Context, id uuid.UUID, r Role) error
+	// Users returns a page of users, newest first.
+	Users(ctx context.Context, f UserFilter) ([]User, error)
+	// ChangeUser changes a user and returns them as they are then. It adds c.Entries to
+	// the audit log, and ends every sign-in of who is disabled, or was: one that began at
+	// the moment of being disabled shall not come back to life. NotFound: there is none of
+	// that id. Invalid unknown_role. Conflict last_admin: it is the last administrator
+	// who is not disabled.
+	ChangeUser(ctx context.Context, id uuid.UUID, c UserChange, by Entry) (*User, error)
 	// SetPasswordHash replaces the hash if it still is old; when it is not, the
 	// password was changed meanwhile and nothing happens.
 	SetPasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error

@@ -67,15 +67,63 @@ func (db *DB) Rights(ctx context.Context, user, session uuid.UUID) (r auth.Right
 	return r, wrap(none(err, "There is no such account."), "read the rights of user %s", user)
 }
 
-// SetRole gives a user another role. NotFound: there is none of that id. Invalid
-// unknown_role. Conflict last_admin: it is the last administrator who is not disabled.
-func (db *DB) SetRole(ctx context.Context, id uuid.UUID, r auth.Role) error {
-	n, err := affected(db.bun.NewUpdate().Model((*userRow)(nil)).
-		Set("role = ?", r).Set("updated_at = clock_timestamp()").Where("id = ?", id).Exec(ctx))
-	if err == nil && n == 0 {
-		err = fault.New(fault.NotFound, "There is no such account.")
+// Users returns a page of users, newest first.
+func (db *DB) Users(ctx context.Context, f auth.UserFilter) ([]auth.User, error) {
+	var rows []userRow
+	q := db.bun.NewSelect().Model(&rows).Order("u.id DESC").Limit(int64(min(max(f.Limit, 1), auth.MaxPage)))
+	if f.Email != "" {
+		q = q.Where("strpos(lower(u.email), lower(?)) > 0", clean(f.Email))
 	}
-	return wrap(ofUser(err), "set the role of user %s", id)
+	if f.Role != "" {
+		q = q.Where("u.role = ?", f.Role)
+	}
+	if f.Disabled != nil {
+		q = q.Where("(u.disabled_at IS NOT NULL) = ?", *f.Disabled)
+	}
+	if f.Before != uuid.Nil {
+		q = q.Where("u.id < ?", f.Before)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, wrap(err, "list users")
+	}
+	page := make([]auth.User, len(rows))
+	for i := range rows {
+		page[i] = *rows[i].domain()
+	}
+	return page, nil
+}
+
+// ChangeUser changes a user and returns them as they are then. It adds c.Entries to the
+// audit log, and ends every sign-in of who is disabled, or was. NotFound: there is none
+// of that id. Invalid unknown_role. Conflict last_admin: it is the last administrator who
+// is not disabled.
+func (db *DB) ChangeUser(ctx context.Context, id uuid.UUID, c auth.UserChange, by auth.Entry) (*auth.User, error) {
+	var u auth.User
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		row := new(userRow)
+		if err := tx.NewSelect().Model(row).Where("u.id = ?", id).For("NO KEY UPDATE").Scan(ctx); err != nil {
+			return none(err, "There is no such account.")
+		}
+		old := row.domain()
+		u = c.Apply(*old)
+		_, err := tx.NewUpdate().Model((*userRow)(nil)).Set("role = ?", u.Role).Set("disabled_at = ?", bun.NullTime{Time: u.DisabledAt}).
+			Set("updated_at = clock_timestamp()").Where("id = ?", id).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if u.Disabled() || old.Disabled() {
+			if err := endSignIns(ctx, tx, id, uuid.Nil, c.At); err != nil {
+				return err
+			}
+		}
+		for _, e := range c.Entries(by, old) {
+			if err := audit(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return &u, wrap(ofUser(err), "change user %s", id)
 }
 
 // ofUser gives its meaning to what the constraints of users say.

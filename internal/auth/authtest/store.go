@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,23 +122,52 @@ func (s *Store) Rights(_ context.Context, user, session uuid.UUID) (auth.Rights,
 	return auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Ended: ended}, nil
 }
 
-// SetRole implements auth.Store.
-func (s *Store) SetRole(_ context.Context, id uuid.UUID, r auth.Role) error {
+// Users implements auth.Store.
+func (s *Store) Users(_ context.Context, f auth.UserFilter) ([]auth.User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, ok := s.users[id]
+	all := slices.SortedFunc(maps.Values(s.users), func(a, b auth.User) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	page := []auth.User{}
+	for _, u := range all {
+		if len(page) < f.Limit && fits(u, f) {
+			page = append(page, u)
+		}
+	}
+	return page, nil
+}
+
+func fits(u auth.User, f auth.UserFilter) bool {
+	return strings.Contains(u.Email, f.Email) &&
+		(f.Role == "" || u.Role == f.Role) &&
+		(f.Disabled == nil || u.Disabled() == *f.Disabled) &&
+		(f.Before == uuid.Nil || bytes.Compare(u.ID[:], f.Before[:]) < 0)
+}
+
+// ChangeUser implements auth.Store.
+func (s *Store) ChangeUser(_ context.Context, id uuid.UUID, c auth.UserChange, by auth.Entry) (*auth.User, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.users[id]
 	if !ok {
-		return errNoUser
+		return nil, errNoUser
 	}
-	if _, ok := s.permissions(r); !ok {
-		return fault.New(fault.Invalid, "There is no such role.").WithCode("unknown_role").With("field", "role")
+	u := c.Apply(old)
+	if _, ok := s.permissions(u.Role); !ok {
+		return nil, fault.New(fault.Invalid, "There is no such role.").WithCode("unknown_role").With("field", "role")
 	}
-	if r != auth.Admin && s.lastAdmin(u) {
-		return fault.New(fault.Conflict, "That is the last administrator.").WithCode("last_admin")
+	if (u.Role != auth.Admin || u.Disabled()) && s.lastAdmin(old) {
+		return nil, fault.New(fault.Conflict, "That is the last administrator.").WithCode("last_admin")
 	}
-	u.Role = r
+	for _, e := range c.Entries(by, &old) {
+		if err := s.addEntry(e); err != nil {
+			return nil, err
+		}
+	}
+	if u.Disabled() || old.Disabled() {
+		s.end(c.At, func(session auth.Session) bool { return session.UserID == id })
+	}
 	s.users[id] = u
-	return nil
+	return &u, nil
 }
 
 // lastAdmin reports whether nobody but u could administer the installation.

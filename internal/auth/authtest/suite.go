@@ -24,6 +24,9 @@ func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 		"users are found by id and by address":  testUsers,
 		"an address belongs to one user":        testEmailTaken,
 		"a role is changed":                     testSetRole,
+		"who is disabled is signed out":         testDisable,
+		"changes are in the audit log":          testChangesAudited,
+		"users are listed":                      testListUsers,
 		"every role has its rights":             testRights,
 		"rights end with the sign-in":           testRightsEnd,
 		"the last administrator stays":          testLastAdmin,
@@ -125,19 +128,25 @@ func testEmailTaken(t *testing.T, s auth.Store) {
 
 func testSetRole(t *testing.T, s auth.Store) {
 	u := addUser(t, s)
-	if err := s.SetRole(t.Context(), u.ID, auth.Admin); err != nil {
+	if err := setRole(t, s, u.ID, auth.Admin); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.User(t.Context(), u.ID)
 	if err != nil || got.Role != auth.Admin {
 		t.Errorf("got %+v, %v, want an administrator", got, err)
 	}
-	if err := s.SetRole(t.Context(), newID(t), auth.Admin); !fault.Is(err, fault.NotFound) {
+	if err := setRole(t, s, newID(t), auth.Admin); !fault.Is(err, fault.NotFound) {
 		t.Errorf("unknown user: got %v, want not_found", err)
 	}
-	if err := s.SetRole(t.Context(), u.ID, "root"); !fault.Is(err, fault.Invalid) || fault.Of(err).Code != "unknown_role" {
+	if err := setRole(t, s, u.ID, "root"); !fault.Is(err, fault.Invalid) || fault.Of(err).Code != "unknown_role" {
 		t.Errorf("unknown role: got %v, want invalid unknown_role", err)
 	}
+}
+
+func setRole(t *testing.T, s auth.Store, id uuid.UUID, r auth.Role) error {
+	t.Helper()
+	_, err := s.ChangeUser(t.Context(), id, auth.UserChange{At: start, Role: &r}, auth.Entry{})
+	return err
 }
 
 func testRights(t *testing.T, s auth.Store) {
@@ -145,7 +154,7 @@ func testRights(t *testing.T, s auth.Store) {
 	u := addUser(t, s)
 	session := addSession(t, s, u.ID, "token")
 	for role, may := range Roles {
-		if err := s.SetRole(t.Context(), u.ID, role); err != nil {
+		if err := setRole(t, s, u.ID, role); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.Rights(t.Context(), u.ID, session.FamilyID)
@@ -204,14 +213,14 @@ func addAdmin(t *testing.T, s auth.Store, email string) *auth.User {
 func testLastAdmin(t *testing.T, s auth.Store) {
 	root := addAdmin(t, s, "root@example.com")
 	addUser(t, s)
-	if err := s.SetRole(t.Context(), root.ID, auth.Admin); err != nil {
+	if err := setRole(t, s, root.ID, auth.Admin); err != nil {
 		t.Errorf("an administrator made one: %v", err)
 	}
-	if err := s.SetRole(t.Context(), root.ID, auth.Member); !fault.Is(err, fault.Conflict) || fault.Of(err).Code != "last_admin" {
+	if err := setRole(t, s, root.ID, auth.Member); !fault.Is(err, fault.Conflict) || fault.Of(err).Code != "last_admin" {
 		t.Errorf("got %v, want conflict last_admin", err)
 	}
 	addAdmin(t, s, "second@example.com")
-	if err := s.SetRole(t.Context(), root.ID, auth.Member); err != nil {
+	if err := setRole(t, s, root.ID, auth.Member); err != nil {
 		t.Errorf("one of two: %v", err)
 	}
 }
@@ -223,7 +232,7 @@ func testLastAdminAtOnce(t *testing.T, s auth.Store) {
 	for range 20 {
 		errs := make(chan error, len(admins))
 		for _, u := range admins {
-			go func() { errs <- s.SetRole(t.Context(), u.ID, auth.Member) }()
+			go func() { errs <- setRole(t, s, u.ID, auth.Member) }()
 		}
 		refused := 0
 		for range admins {
@@ -239,7 +248,7 @@ func testLastAdminAtOnce(t *testing.T, s auth.Store) {
 			t.Fatalf("%d of two were kept, want 1", refused)
 		}
 		for _, u := range admins {
-			if err := s.SetRole(t.Context(), u.ID, auth.Admin); err != nil {
+			if err := setRole(t, s, u.ID, auth.Admin); err != nil {
 				t.Fatal(err)
 			}
 		}

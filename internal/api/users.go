@@ -1,0 +1,111 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+type userJSON struct {
+	UserID     uuid.UUID `json:"userId"`
+	Email      string    `json:"email"`
+	Role       auth.Role `json:"role"`
+	Disabled   bool      `json:"disabled"`
+	DisabledAt timestamp `json:"disabledAt"`
+	CreatedAt  timestamp `json:"createdAt"`
+}
+
+func newUserJSON(u *auth.User) userJSON {
+	return userJSON{
+		UserID: u.ID, Email: u.Email, Role: u.Role, Disabled: u.Disabled(), DisabledAt: timestamp(u.DisabledAt), CreatedAt: timestamp(u.CreatedAt),
+	}
+}
+
+type usersJSON struct {
+	Items      []userJSON `json:"items"`
+	NextCursor *string    `json:"nextCursor"`
+}
+
+// newUsersJSON offers a next page when this one is full, as newPageJSON does.
+func newUsersJSON(users []auth.User, limit int) usersJSON {
+	page := usersJSON{Items: make([]userJSON, len(users))}
+	for i := range users {
+		page.Items[i] = newUserJSON(&users[i])
+	}
+	if len(users) == limit {
+		page.NextCursor = orNull(formatMark(users[len(users)-1].ID))
+	}
+	return page
+}
+
+func (s *Server) listUsers(c echo.Context) error {
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	f, err := readUserFilter(q)
+	if err != nil {
+		return err
+	}
+	users, err := s.auth.Users(c.Request().Context(), actor(c), f)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newUsersJSON(users, f.Limit))
+}
+
+func readUserFilter(q url.Values) (f auth.UserFilter, err error) {
+	f.Email, f.Role = q.Get("email"), auth.Role(q.Get("role"))
+	switch q.Get("disabled") {
+	case "":
+	case "true", "false":
+		disabled := q.Get("disabled") == "true"
+		f.Disabled = &disabled
+	default:
+		return f, fault.New(fault.Invalid, "The parameter disabled must be true or false.").WithCode("invalid_disabled").With("field", "disabled")
+	}
+	if f.Limit, err = readLimit(q); err != nil {
+		return f, err
+	}
+	f.Before, err = parseMark(q.Get("cursor"))
+	return f, err
+}
+
+func (s *Server) showUser(c echo.Context) error {
+	id, err := readIDOf(c, "account")
+	if err != nil {
+		return err
+	}
+	u, err := s.auth.User(c.Request().Context(), actor(c), id)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newUserJSON(u))
+}
+
+// userBody is what may be changed of an account. What is left out stays as it is.
+type userBody struct {
+	Role     *auth.Role `json:"role"`
+	Disabled *bool      `json:"disabled"`
+}
+
+func (s *Server) changeUser(c echo.Context) error {
+	id, err := readIDOf(c, "account")
+	if err != nil {
+		return err
+	}
+	var in userBody
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	u, err := s.auth.ChangeUser(c.Request().Context(), actor(c), id, auth.UserChange{Role: in.Role, Disabled: in.Disabled})
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newUserJSON(u))
+}
