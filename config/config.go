@@ -62,6 +62,17 @@ type Quota struct {
 	Queued      int `env:"TS_MAX_QUEUED, default=100000"`
 }
 
+// Rates bound how many requests a minute has for one account; 0 is no bound. Address is
+// how many times as many one address has.
+type Rates struct {
+	SignIn  int `env:"TS_RATE_SIGN_IN, default=60"`
+	Upload  int `env:"TS_RATE_UPLOAD, default=600"`
+	Export  int `env:"TS_RATE_EXPORT, default=1200"`
+	Read    int `env:"TS_RATE_READ, default=12000"`
+	Write   int `env:"TS_RATE_WRITE, default=3000"`
+	Address int `env:"TS_RATE_ADDRESS, default=10"`
+}
+
 // Webhooks say where events may be sent, and what hides the secrets they are signed
 // with.
 type Webhooks struct {
@@ -79,6 +90,7 @@ type API struct {
 	Quota    Quota
 	Limits   Limits
 	Webhooks Webhooks
+	Rates    Rates
 
 	Addr            string        `env:"TS_API_ADDR, default=127.0.0.1:8080"`
 	HealthAddr      string        `env:"TS_API_HEALTH_ADDR"`
@@ -143,7 +155,7 @@ type Scheduler struct {
 func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	var c API
 	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
-		c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
+		c.Rates.validate(), c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
 		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
@@ -192,6 +204,18 @@ func (s S3) validate() error {
 
 func (q Quota) validate() error {
 	return errors.Join(atLeast("TS_USER_MAX_QUEUED", q.UserQueued, 0), atLeast("TS_USER_MAX_RUNNING", q.UserRunning, 0), atLeast("TS_MAX_QUEUED", q.Queued, 0))
+}
+
+// maxRate is the most that can be told from no bound.
+const maxRate = 1000000
+
+func (r Rates) validate() (err error) {
+	for name, n := range map[string]int{
+		"TS_RATE_SIGN_IN": r.SignIn, "TS_RATE_UPLOAD": r.Upload, "TS_RATE_EXPORT": r.Export, "TS_RATE_READ": r.Read, "TS_RATE_WRITE": r.Write,
+	} {
+		err = errors.Join(err, atLeast(name, n, 0), atMost(name, n, maxRate))
+	}
+	return errors.Join(err, atLeast("TS_RATE_ADDRESS", r.Address, 1), atMost("TS_RATE_ADDRESS", r.Address, 60))
 }
 
 // checkRedisURL lets through what all clients of Redis understand alike. The

@@ -17,7 +17,8 @@ const module = "github.com/turboscribe/turboscribe"
 var core = map[string][]string{
 	"fault":         {},
 	"audio":         {},
-	"auth":          {"fault"},
+	"rate":          {},
+	"auth":          {"fault", "rate"},
 	"transcription": {"fault", "auth", "audio"},
 	"webhook":       {"fault", "auth", "transcription"},
 	"pipeline":      {"fault", "audio", "transcription"},

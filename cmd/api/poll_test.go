@@ -24,6 +24,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
+	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
 )
@@ -65,11 +66,13 @@ func (p *polled) serve(t testing.TB, db *postgres.DB, accounts *auth.Service, re
 	ok(t, err)
 	t.Cleanup(func() { ok(t, cache.Close()) })
 	feed := transcription.NewFeed(db, transcription.FeedOptions{})
-	for _, run := range []func(context.Context) error{feed.Run, backend.Hints(cache.Changes, feed.Hint)} {
+	limiter := rate.NewLimiter(cache, nil)
+	for _, run := range []func(context.Context) error{feed.Run, backend.Hints(cache.Changes, feed.Hint), limiter.Run} {
 		background(t, run)
 	}
 	server, err := api.New(api.Options{
 		PublicURL: "http://localhost", Auth: accounts, Logger: zerolog.Nop(), Cache: cache, Feed: feed,
+		Limiter: limiter, Rates: api.Rates{Read: 1e6, Address: 10}, // counted, and not refused
 		Transcriptions: transcription.NewService(db, nil, nil, nil, transcription.Limits{}), Webhooks: webhook.NewService(nil, nil, webhook.Rules{}),
 	})
 	ok(t, err)

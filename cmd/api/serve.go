@@ -21,6 +21,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/media"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/task"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
@@ -51,16 +52,19 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 		return err
 	}
 	feed := transcription.NewFeed(b.DB, transcription.FeedOptions{Followers: c.MaxFollowers})
+	limiter := rate.NewLimiter(b.Redis, nil)
 	server, err := api.New(api.Options{
 		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
 		Logger: *zerolog.Ctx(ctx), AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
+		Limiter: limiter, Rates: api.Rates(c.Rates),
 		Feed: feed, Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
 	})
 	if err != nil {
 		return err
 	}
 	return listen(ctx, c, server.Handler(), health,
-		daemon.Unit{Name: "hints", Run: backend.Hints(b.Redis.Changes, feed.Hint)}, daemon.Unit{Name: "feed", Run: feed.Run})
+		daemon.Unit{Name: "hints", Run: backend.Hints(b.Redis.Changes, feed.Hint)}, daemon.Unit{Name: "feed", Run: feed.Run},
+		daemon.Unit{Name: "limits", Run: limiter.Run})
 }
 
 func newWebhooks(c config.API, b *backend.Backend) (*webhook.Service, error) {

@@ -101,7 +101,7 @@ func crossOrigin(allowed []string) echo.MiddlewareFunc {
 		AllowCredentials: true,
 		AllowMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowHeaders:     []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", csrfHeader, "X-Request-Id"},
-		ExposeHeaders:    []string{"Content-Disposition", "ETag", "Location", "Retry-After", "X-Request-Id"},
+		ExposeHeaders:    []string{"Content-Disposition", "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"},
 		MaxAge:           600,
 	})
 }

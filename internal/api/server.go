@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
 )
@@ -32,6 +33,9 @@ type Options struct {
 
 	AllowedOrigins []string       // of pages elsewhere that may call the API with cookies
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
+
+	Rates   Rates         // how many requests are taken; none are refused by default
+	Limiter *rate.Limiter // counts them; nil: this process alone
 
 	Feed   *transcription.Feed // of the events of transcriptions; nil: none
 	Queues http.Handler        // the dashboard of the queues below /admin/queues; nil: none
@@ -57,6 +61,8 @@ type Server struct {
 	queuesCSP      string
 	live, ready    http.Handler
 	cookies        cookies
+	classes        classes
+	limiter        *rate.Limiter
 	origins        *http.CrossOriginProtection
 	https          bool
 	uploads        chan struct{} // a token for each upload on its way
@@ -75,13 +81,16 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, feed: o.Feed, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
-		origins: http.NewCrossOriginProtection(), https: public.Scheme == "https", bodyTimeout: o.BodyTimeout,
+		origins: http.NewCrossOriginProtection(), https: public.Scheme == "https", bodyTimeout: o.BodyTimeout, classes: newClasses(o.Rates),
 	}
 	if s.cache = o.Cache; s.cache == nil {
 		s.cache = noCache{}
 	}
 	if s.bodyTimeout == 0 {
 		s.bodyTimeout = time.Minute
+	}
+	if s.limiter = o.Limiter; s.limiter == nil {
+		s.limiter = rate.NewLimiter(nil, nil)
 	}
 	s.heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
 	s.uploads = make(chan struct{}, cmp.Or(o.MaxUploads, defaultUploads))
@@ -150,7 +159,7 @@ func (s *Server) newEcho(o Options) *echo.Echo {
 	if len(o.AllowedOrigins) > 0 {
 		e.Use(crossOrigin(o.AllowedOrigins))
 	}
-	e.Use(s.authenticated, s.sameOrigin, s.intended)
+	e.Use(s.authenticated, s.metered, s.sameOrigin, s.intended)
 	for _, r := range s.routes() {
 		r.serve(e)
 	}

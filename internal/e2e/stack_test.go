@@ -130,6 +130,8 @@ func (s *stack) settings() (map[string]string, error) {
 		"TS_WORKER_HEALTH_ADDR": addr["worker"], "TS_SCHEDULER_HEALTH_ADDR": addr["scheduler"],
 		"TS_MODEL_DIR": filepath.Dir(os.Getenv("TS_TEST_MODEL")), "TS_GGML_BACKENDS": os.Getenv("TS_GGML_BACKENDS"),
 		"TS_WORK_DIR": work, "TS_WORKER_SLOTS": "2", "TS_WORKER_THREADS": "1",
+		// All the people of a test come from one address.
+		"TS_RATE_SIGN_IN": "0", "TS_RATE_UPLOAD": "0", "TS_RATE_EXPORT": "0", "TS_RATE_READ": "0", "TS_RATE_WRITE": "0",
 		"TS_LEASE": "10s", "TS_RECONCILE_INTERVAL": "500ms", "TS_LOG_LEVEL": "debug",
 	}, os.Mkdir(work, 0o700)
 }

@@ -97,6 +97,12 @@ func (c *Contract) Routes() []string {
 	return found
 }
 
+// Answers reports whether that status of a route is described.
+func (c *Contract) Answers(route string, status int) bool {
+	method, path, _ := strings.Cut(route, " ")
+	return c.doc.Paths.Find(path).GetOperation(method).Responses.Status(status) != nil
+}
+
 // Check returns what is wrong with an answer and, when it is no refusal, with the
 // request that led to it; of a form whose body is nil, only the fields are not
 // checked. The body of the answer is returned to be read again.
