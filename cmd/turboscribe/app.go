@@ -150,13 +150,16 @@ func (a *app) client() (*client.Client, error) {
 		return nil, err
 	}
 	o := a.options
-	o.Server, o.Timeout, o.Credentials, o.Token = a.server, a.timeout, path, a.env("TS_TOKEN", "")
+	o.Server, o.Timeout, o.Credentials, o.Token = a.server, a.timeout, path, a.token()
 	c, err := client.New(o)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return c, nil
 }
+
+// token returns what is used instead of a sign-in, empty for nothing.
+func (a *app) token() string { return a.env("TS_API_KEY", a.env("TS_TOKEN", "")) }
 
 // credentials returns the file that keeps the sign-ins.
 func (a *app) credentials() (string, error) {

@@ -79,6 +79,10 @@ func TestToken(t *testing.T) {
 	if got := p.run("delete", fakeID); got.code != 0 || got.stderr != "Deleted "+fakeID+"\n" {
 		t.Errorf("result %+v", got)
 	}
+	p.env["TS_API_KEY"], f.token = "ts_key", "ts_key"
+	if got := p.run("delete", fakeID); got.code != 0 {
+		t.Errorf("with a key: result %+v", got)
+	}
 	f.token = "another"
 	if got := p.run("list"); got.stderr != "Error: Sign in first.\n" || len(f.signIns) != 0 {
 		t.Errorf("result %+v after %v", got, f.signIns)

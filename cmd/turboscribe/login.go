@@ -47,8 +47,8 @@ func (a *app) login(ctx context.Context, email string, fromStdin bool) error {
 		return err
 	}
 	a.say("Signed in at %s as %s.", c.Server(), email)
-	if a.env("TS_TOKEN", "") != "" {
-		a.say("TS_TOKEN is set and used instead of this sign-in.")
+	if a.token() != "" {
+		a.say("TS_API_KEY or TS_TOKEN is set and used instead of this sign-in.")
 	}
 	return nil
 }

@@ -16,11 +16,15 @@ import (
 // nothing; the other is a user as the user is; the disabled was an administrator.
 var people = []string{"nobody", "disabled", "guest", "viewer", "user", "other", "operator", "admin"}
 
+// callers are people, and a key of the user's that may read.
+var callers = append(slices.Clone(people), "key")
+
 // mayUse says whom a route is for, whatever it is about.
 var mayUse = map[string][]string{
-	"anybody":   people,
-	"signed in": people[2:],
-	"read":      {"viewer", "user", "other", "operator", "admin"},
+	"anybody":   callers,
+	"signed in": callers[2:],
+	"in person": people[2:],
+	"read":      {"key", "viewer", "user", "other", "operator", "admin"},
 	"write":     {"user", "other", "operator", "admin"},
 	"operate":   {"operator", "admin"},
 	"govern":    {"admin"},
@@ -47,9 +51,12 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/auth/logout", who: "anybody", status: 204},
 		{route: "GET /api/v1/auth/csrf", who: "signed in", status: 200},
 		{route: "GET /api/v1/me", who: "signed in", status: 200},
-		{route: "GET /api/v1/me/sessions", who: "signed in", status: 200},
-		{route: "DELETE /api/v1/me/sessions/:id", who: "signed in", status: 204, path: "/api/v1/me/sessions/{session}", own: true},
-		{route: "DELETE /api/v1/me/sessions", who: "signed in", status: 204},
+		{route: "GET /api/v1/me/sessions", who: "in person", status: 200},
+		{route: "DELETE /api/v1/me/sessions/:id", who: "in person", status: 204, path: "/api/v1/me/sessions/{session}", own: true},
+		{route: "DELETE /api/v1/me/sessions", who: "in person", status: 204},
+		{route: "GET /api/v1/api-keys", who: "in person", status: 200},
+		{route: "POST /api/v1/api-keys", who: "in person", status: 400, code: "invalid_name", body: `{"name":"","scopes":[]}`},
+		{route: "DELETE /api/v1/api-keys/:id", who: "in person", status: 204, path: "/api/v1/api-keys/{key}", own: true},
 
 		{route: "POST /api/v1/files/upload", who: "write", status: 415, code: "not_multipart", body: "{}"},
 		{route: "GET /api/v1/transcriptions", who: "read", status: 200},
@@ -105,9 +112,11 @@ func (r accessRow) expected(actor string) (status int, code string) {
 		return http.StatusUnauthorized, "unauthenticated"
 	case actor == "disabled":
 		return http.StatusUnauthorized, "account_disabled"
+	case r.who == "in person" && actor == "key":
+		return http.StatusForbidden, "key_not_allowed"
 	case !slices.Contains(mayUse[r.who], actor):
 		return http.StatusForbidden, "forbidden"
-	case r.own && actor != "user":
+	case r.own && actor != "user" && actor != "key":
 		return http.StatusNotFound, "not_found"
 	default:
 		return r.status, r.code
@@ -119,8 +128,9 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	t.Helper()
 	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
 	hook, delivery := w.addWebhook(t, "user")
+	key, _ := w.addKey(t)
 	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t),
-		"{person}", w.ids["other"].String())
+		"{key}", key.ID.String(), "{person}", w.ids["other"].String())
 	method, path, _ := strings.Cut(r.route, " ")
 	if r.path != "" {
 		path = r.path
@@ -135,7 +145,7 @@ func TestAccess(t *testing.T) {
 		t.Run(row.route, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			for _, actor := range people {
+			for _, actor := range callers {
 				before := w.store.Rows()
 				got := row.request(t, w, actor)
 				status, code := row.expected(actor)

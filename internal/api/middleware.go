@@ -126,7 +126,11 @@ func (s *Server) authenticated(next echo.HandlerFunc) echo.HandlerFunc {
 		if token == "" && !ok {
 			return next(c)
 		}
-		who, err := s.auth.Authenticate(c.Request().Context(), token)
+		authenticate := s.auth.Authenticate
+		if ok && auth.IsKey(token) { // in a cookie it is none
+			authenticate = s.auth.AuthenticateKey
+		}
+		who, err := authenticate(c.Request().Context(), token)
 		c.Set(callerKey, caller{actor: who, err: err, cookie: !ok})
 		if err == nil {
 			zerolog.Ctx(c.Request().Context()).UpdateContext(func(l zerolog.Context) zerolog.Context {

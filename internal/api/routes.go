@@ -41,6 +41,8 @@ func anybody(auth.Actor) error { return nil }
 
 func signedIn(who auth.Actor) error { return who.SignedIn() }
 
+func inPerson(who auth.Actor) error { return who.InPerson() }
+
 func may(p auth.Permission) access {
 	return func(who auth.Actor) error { return who.Require(p) }
 }
@@ -60,9 +62,12 @@ func (s *Server) routes() []route {
 		{"POST", authPath + "/logout", s.logout, anybody, small},
 		{"GET", authPath + "/csrf", s.csrf, signedIn, small},
 		{"GET", root + "/me", s.me, signedIn, small},
-		{"GET", root + "/me/sessions", s.listSessions, signedIn, small},
-		{"DELETE", root + "/me/sessions", s.endOtherSessions, signedIn, small},
-		{"DELETE", root + "/me/sessions/:id", s.endSession, signedIn, small},
+		{"GET", root + "/me/sessions", s.listSessions, inPerson, small},
+		{"DELETE", root + "/me/sessions", s.endOtherSessions, inPerson, small},
+		{"DELETE", root + "/me/sessions/:id", s.endSession, inPerson, small},
+		{"GET", root + "/api-keys", s.listAPIKeys, inPerson, small},
+		{"POST", root + "/api-keys", s.createAPIKey, inPerson, small},
+		{"DELETE", root + "/api-keys/:id", s.deleteAPIKey, inPerson, small},
 
 		{"POST", uploadPath, s.admitted(s.upload), write, streamed},
 		{"GET", root + "/transcriptions", s.listTranscriptions, read, small},

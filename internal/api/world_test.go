@@ -193,6 +193,7 @@ func (w *world) people(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.tokens["admin"], w.ids["admin"] = g.Access, g.UserID
+	_, w.tokens["key"] = w.addKey(t)
 	yes := true
 	w.change(t, "disabled", auth.UserChange{Disabled: &yes})
 }
@@ -208,6 +209,16 @@ func (w *world) change(t *testing.T, who string, c auth.UserChange) {
 	if _, err := w.accounts.ChangeUser(t.Context(), w.ids[who], c, auth.Entry{}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// addKey makes a key of the user's that may read.
+func (w *world) addKey(t *testing.T) (*auth.Key, string) {
+	t.Helper()
+	k, text, err := w.auth.CreateKey(t.Context(), authtest.Actor(w.ids["user"], auth.Member), auth.NewKey{Name: "world", Scopes: []auth.Permission{auth.ReadTranscriptions}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, text
 }
 
 // call is one request.

@@ -22,6 +22,8 @@ const (
 	RoleChanged     Action = "account.role_changed" // details: from, to
 	AccountDisabled Action = "account.disabled"
 	AccountEnabled  Action = "account.enabled"
+	KeyCreated      Action = "key.created" // details: prefix, scopes
+	KeyRevoked      Action = "key.revoked" // details: prefix, scopes
 )
 
 // Entry is one thing that the audit log tells. Entries outlive the account they tell of,

@@ -86,6 +86,9 @@ func (s *Service) ChangeUser(ctx context.Context, who Actor, id uuid.UUID, c Use
 	if err := who.Require(ManageUsers); err != nil {
 		return nil, err
 	}
+	if err := who.InPerson(); err != nil {
+		return nil, err
+	}
 	if c.Role != nil && *c.Role == "" {
 		return nil, fault.New(fault.Invalid, "Name a role.").WithCode("unknown_role").With("field", "role")
 	}

@@ -52,7 +52,7 @@ type Cursor struct {
 // SignIns returns a page of the caller's living sign-ins, newest first. Invalid
 // invalid_limit.
 func (s *Service) SignIns(ctx context.Context, who Actor, after Cursor, limit int) ([]SignIn, error) {
-	if err := who.SignedIn(); err != nil {
+	if err := who.InPerson(); err != nil {
 		return nil, err
 	}
 	if err := checkLimit(limit); err != nil {
@@ -64,7 +64,7 @@ func (s *Service) SignIns(ctx context.Context, who Actor, after Cursor, limit in
 // EndSignIn ends one of the caller's sign-ins, this one too. NotFound: there is none of
 // that id, it has ended, or it is somebody else's.
 func (s *Service) EndSignIn(ctx context.Context, who Actor, id uuid.UUID) error {
-	if err := who.SignedIn(); err != nil {
+	if err := who.InPerson(); err != nil {
 		return err
 	}
 	if err := s.store.EndSignIn(ctx, who.UserID, id, s.now()); err != nil {
@@ -76,7 +76,7 @@ func (s *Service) EndSignIn(ctx context.Context, who Actor, id uuid.UUID) error 
 
 // EndOtherSignIns ends all sign-ins of the caller but this one.
 func (s *Service) EndOtherSignIns(ctx context.Context, who Actor) error {
-	if err := who.SignedIn(); err != nil {
+	if err := who.InPerson(); err != nil {
 		return err
 	}
 	if err := s.store.EndSignIns(ctx, who.UserID, who.SessionID, s.now()); err != nil {

@@ -50,6 +50,7 @@ type SignInFilter struct {
 // the store's own clock.
 type Store interface {
 	AuditStore
+	KeyStore
 
 	// CreateUser inserts a user. Conflict email_taken: somebody has that address.
 	CreateUser(ctx context.Context, u *User) error

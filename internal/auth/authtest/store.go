@@ -43,6 +43,7 @@ type Store struct {
 	sessions map[uuid.UUID]auth.Session
 	roles    map[auth.Role][]auth.Permission // besides Roles
 	entries  []auth.Entry
+	keys     map[uuid.UUID]auth.Key
 }
 
 // AddRole makes a role that not every installation has.
@@ -200,6 +201,7 @@ func (s *Store) DeleteUser(id uuid.UUID) {
 	defer s.mu.Unlock()
 	delete(s.users, id)
 	s.forget(id)
+	maps.DeleteFunc(s.keys, func(_ uuid.UUID, k auth.Key) bool { return k.UserID == id })
 	for _, session := range s.sessions {
 		if session.UserID == id {
 			delete(s.sessions, session.ID)

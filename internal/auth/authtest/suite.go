@@ -19,6 +19,10 @@ import (
 func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, auth.Store){
+		"keys are found by hash":                testKeys,
+		"keys belong to one user":               testKeysOfOthers,
+		"one has so many keys":                  testKeyLimit,
+		"the use of a key is recorded":          testUseKey,
 		"the audit log tells everything":        testAudit,
 		"the audit log is filtered":             testAuditFilter,
 		"users are found by id and by address":  testUsers,
