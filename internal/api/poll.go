@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
@@ -103,12 +104,17 @@ type taggedHead struct {
 	tag  string
 }
 
+// revisionMark is before the revision in a tag, for those who send it back with a change
+// of the text. A digest has none.
+const revisionMark = "."
+
 func newTaggedHead(t *transcription.Transcription) (taggedHead, error) {
 	b, err := json.Marshal(newHeadJSON(t))
 	if err != nil {
 		return taggedHead{}, fmt.Errorf("encode the head of an answer: %w", err)
 	}
-	return taggedHead{json: b, tag: `"` + digest(b, []byte(version(t))) + `"`}, nil
+	tag := digest(b, []byte(version(t))) + revisionMark + strconv.Itoa(t.Revision)
+	return taggedHead{json: b, tag: `"` + tag + `"`}, nil
 }
 
 func (h taggedHead) setHeader(c echo.Context) {

@@ -74,6 +74,7 @@ type wordJSON struct {
 	End        seconds  `json:"end"`
 	Text       string   `json:"text"`
 	Confidence fraction `json:"confidence"`
+	Glued      bool     `json:"glued,omitempty"`
 }
 
 type rangeJSON struct {
@@ -200,7 +201,7 @@ func newSegmentJSON(index int, s transcription.Segment) segmentJSON {
 		Confidence: fraction(s.Confidence), Suspect: s.Suspect, Words: make([]wordJSON, len(s.Words)),
 	}
 	for i, w := range s.Words {
-		out.Words[i] = wordJSON{Start: seconds(w.Start), End: seconds(w.End), Text: w.Text, Confidence: fraction(w.Confidence)}
+		out.Words[i] = wordJSON{Start: seconds(w.Start), End: seconds(w.End), Text: w.Text, Confidence: fraction(w.Confidence), Glued: w.Glued}
 	}
 	return out
 }

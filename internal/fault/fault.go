@@ -21,6 +21,7 @@ const (
 	Forbidden       Kind = "forbidden"       // somebody is, but may not
 	NotFound        Kind = "not_found"       // nothing of that name belongs to the caller
 	Conflict        Kind = "conflict"        // the thing is in another state, or another run holds it
+	Stale           Kind = "stale"           // the thing has changed since the caller has read it
 	TooLarge        Kind = "too_large"       // over a limit of bytes or of length
 	Unsupported     Kind = "unsupported"     // not a kind of media that can be read
 	RateLimited     Kind = "rate_limited"    // too often, or too much at once

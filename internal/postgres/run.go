@@ -112,8 +112,9 @@ func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
 	return wrap(err, "advance %s", ref)
 }
 
-// Complete records the transcript, in the place of that of an earlier run; the status
-// becomes completed. The objects of the chunks are garbage at once, what was heard in
+// Complete records the transcript; the status becomes completed. The text of an earlier run
+// becomes an earlier revision; if a person has changed it, it stays, and the new one is the
+// earlier revision. The objects of the chunks are garbage at once, what was heard in
 // them is kept for another run as long as Forget says. Conflict: the lease is lost or
 // the run is over.
 func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcript) error {
@@ -129,7 +130,8 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 		if err := finish(ctx, tx, l); err != nil {
 			return err
 		}
-		if err := replaceSegments(ctx, tx, ref.ID, t.Segments); err != nil {
+		text, err := settleText(ctx, tx, l, p, &t)
+		if err != nil {
 			return err
 		}
 		if err := discardChunks(ctx, tx, p, ref, 0); err != nil {
@@ -137,11 +139,27 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 		}
 		return move(ctx, tx, change{ref: ref, to: transcription.Completed, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 			row := &transcriptionRow{Warnings: newWarnings(t.Warnings), Coverage: newCoverage(t.Coverage)}
-			return q.Set("completed_at = statement_timestamp()").Set("progress = 1").Set("text = ?", clean(t.Text)).
+			return q.Set("completed_at = statement_timestamp()").Set("progress = 1").Apply(text).
 				Set("warnings = ?", row.Warnings).Set("coverage = ?", row.Coverage).Set("earlier = NULL")
 		})
 	})
 	return wrap(err, "complete %s", ref)
+}
+
+// settleText writes the segments of a transcript, and returns what sets the text. Where what a
+// person has written stays instead, a warning says so.
+func settleText(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, t *pipeline.Transcript) (func(*bun.UpdateQuery) *bun.UpdateQuery, error) {
+	ref := l.Step.Ref
+	set := func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Set("text = ?", clean(t.Text)) }
+	if !p.Earlier {
+		return set, writeSegments(ctx, tx, ref.ID, 0, endless, t.Segments)
+	}
+	kept, err := renew(ctx, tx, ref, p, *t, holder(l))
+	if err != nil || !kept {
+		return set, err
+	}
+	t.Warnings = append(t.Warnings, transcription.EditsKept(p.Revision+1))
+	return func(q *bun.UpdateQuery) *bun.UpdateQuery { return q }, nil
 }
 
 // Fail ends the run of the lease's step, whatever its kind. Conflict: the lease is

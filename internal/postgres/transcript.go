@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,10 +170,10 @@ func (r *segmentRow) domain() transcription.Segment {
 	return s
 }
 
-// segments returns the segments of a transcription in order.
-func segments(ctx context.Context, tx bun.Tx, id uuid.UUID) ([]transcription.Segment, error) {
+// segments returns the segments of a transcription from an index on, in order.
+func segments(ctx context.Context, tx bun.Tx, id uuid.UUID, from int) ([]transcription.Segment, error) {
 	var rows []segmentRow
-	err := tx.NewSelect().Model(&rows).Where("g.transcription_id = ?", id).Order("g.index").Scan(ctx)
+	err := tx.NewSelect().Model(&rows).Where("g.transcription_id = ?", id).Where("g.index >= ?", from).Order("g.index").Scan(ctx)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -187,19 +188,24 @@ func segments(ctx context.Context, tx bun.Tx, id uuid.UUID) ([]transcription.Seg
 // would make a statement of tens of megabytes.
 const segmentBatch = 500
 
-// replaceSegments makes list the segments of a transcription.
-func replaceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, list []transcription.Segment) error {
-	if _, err := tx.NewDelete().Model((*segmentRow)(nil)).Where("transcription_id = ?", id).Exec(ctx); err != nil {
+// endless is behind every segment.
+const endless = math.MaxInt32
+
+// writeSegments puts list into the place of the segments from index from up to to.
+func writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from, to int, list []transcription.Segment) error {
+	_, err := tx.NewDelete().Model((*segmentRow)(nil)).Where("transcription_id = ?", id).Where("index >= ?", from).Where("index < ?", to).Exec(ctx)
+	if err != nil {
 		return err
 	}
-	for from := 0; from < len(list); from += segmentBatch {
-		var rows []segmentRow
-		for i := from; i < min(from+segmentBatch, len(list)); i++ {
-			rows = append(rows, newSegmentRow(id, i, list[i]))
+	for batch := range slices.Chunk(list, segmentBatch) {
+		rows := make([]segmentRow, len(batch))
+		for i, s := range batch {
+			rows[i] = newSegmentRow(id, from+i, s)
 		}
 		if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
 			return err
 		}
+		from += len(batch)
 	}
 	return nil
 }

@@ -168,7 +168,7 @@ func (db *DB) Transcription(ctx context.Context, owner, id uuid.UUID) (t *transc
 		if t.Partial {
 			return soFar(ctx, tx, t)
 		}
-		t.Segments, err = segments(ctx, tx, id)
+		t.Segments, err = segments(ctx, tx, id, 0)
 		return err
 	})
 	if err == nil {

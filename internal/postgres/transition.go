@@ -91,6 +91,8 @@ type parent struct {
 	Status   transcription.Status
 	Model    string // chosen by prepare
 	Earlier  bool   // there is the text of an earlier run
+	Revision int    // of that
+	Edited   bool   // a person has a part in it
 	Priority transcription.Priority
 }
 
@@ -100,8 +102,8 @@ type parent struct {
 func lockRun(ctx context.Context, tx bun.Tx, ref transcription.Ref) (parent, error) {
 	var p parent
 	var run int
-	err := tx.NewRaw("SELECT owner_id, status, model, earlier IS NOT NULL, priority, run FROM transcriptions WHERE id = ? FOR UPDATE", ref.ID).
-		Scan(ctx, &p.OwnerID, &p.Status, &p.Model, &p.Earlier, &p.Priority, &run)
+	err := tx.NewRaw("SELECT owner_id, status, model, earlier IS NOT NULL, revision, edited, priority, run FROM transcriptions WHERE id = ? FOR UPDATE", ref.ID).
+		Scan(ctx, &p.OwnerID, &p.Status, &p.Model, &p.Earlier, &p.Revision, &p.Edited, &p.Priority, &run)
 	if err != nil {
 		return p, none(err, "The transcription was deleted.")
 	}

@@ -39,6 +39,11 @@ type Store interface {
 	// Events returns what has happened to a transcription, oldest first, behind the
 	// event of that id; at most limit.
 	Events(ctx context.Context, owner, id uuid.UUID, after int64, limit int) ([]Event, error)
+	// Revise makes the next revision of a text. Conflict revision_moved: the present one is
+	// not the one that was read.
+	Revise(ctx context.Context, owner, id uuid.UUID, c Change) error
+	// Revisions returns a page of the revisions of a text, newest first.
+	Revisions(ctx context.Context, owner, id uuid.UUID, f RevisionFilter) ([]Revision, error)
 	// CancelTranscription ends the run in the status canceled and leaves its chunks
 	// to be collected; the recording stays. One that is canceled already stays as it
 	// is. Conflict already_ended: it has completed or failed.

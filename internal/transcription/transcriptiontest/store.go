@@ -27,6 +27,7 @@ type Store struct {
 	uploads   map[uuid.UUID]bool // that have begun and not ended
 	plans     map[transcription.Ref][]transcription.PlannedChunk
 	events    map[uuid.UUID][]transcription.Event
+	revisions map[uuid.UUID][]transcription.Revision
 	lastEvent int64
 	installed []string
 	refused   map[string]string
@@ -349,6 +350,7 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 	}
 	delete(s.rows, id)
 	delete(s.events, id)
+	delete(s.revisions, id)
 	return nil
 }
 

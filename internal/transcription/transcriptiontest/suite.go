@@ -47,6 +47,8 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"canceling is done once":             testCancel,
 		"what happens is told in order":      testEvents,
 		"another run keeps the text":         testRetry,
+		"texts are revised":                  testRevise,
+		"one text is revised once":           testReviseStale,
 		"what has ended is not canceled":     testCancelTooLate,
 		"deleting leaves nothing to read":    testDelete,
 		"models are those of the workers":    testModels,

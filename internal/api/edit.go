@@ -1,0 +1,210 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// large bounds the body of a whole text: ten hours with the times of all words have some
+// ten megabytes.
+const large = 16 << 20
+
+// rewriteIn is a whole text: a plain one, which is laid on the times of the one before, or
+// segments.
+type rewriteIn struct {
+	Text     *string      `json:"text"`
+	Segments *[]segmentIn `json:"segments"`
+}
+
+// segmentIn has what an answer has of a segment, so that one can be sent back. What is
+// not for people to write is not looked at.
+type segmentIn struct {
+	Index      *int     `json:"index"`
+	Start      instant  `json:"start"`
+	End        instant  `json:"end"`
+	Text       string   `json:"text"`
+	Speaker    *string  `json:"speaker"`
+	Confidence *float64 `json:"confidence"`
+	Suspect    *bool    `json:"suspect"`
+	Words      []wordIn `json:"words"`
+}
+
+type wordIn struct {
+	Start      instant `json:"start"`
+	End        instant `json:"end"`
+	Text       string  `json:"text"`
+	Confidence float64 `json:"confidence"`
+	Glued      bool    `json:"glued"`
+}
+
+type editsIn struct {
+	Edits []editIn `json:"edits"`
+}
+
+type editIn struct {
+	Op         transcription.EditOp `json:"op"`
+	Segment    int                  `json:"segment"`
+	Text       string               `json:"text"`
+	Speaker    string               `json:"speaker"`
+	Start      *instant             `json:"start"`
+	End        *instant             `json:"end"`
+	At         *instant             `json:"at"`
+	Word       *int                 `json:"word"`
+	From       string               `json:"from"`
+	To         string               `json:"to"`
+	Find       string               `json:"find"`
+	With       string               `json:"with"`
+	MatchCase  bool                 `json:"matchCase"`
+	WholeWords bool                 `json:"wholeWords"`
+}
+
+// instant is a time in seconds, as people send it.
+type instant float64
+
+// latest is later than any recording is long, and not too much for a time.Duration.
+const latest = 1e8
+
+// duration returns it to the millisecond.
+func (i instant) duration() time.Duration {
+	s := min(max(float64(i), -latest), latest)
+	return time.Duration(math.Round(s*1000)) * time.Millisecond
+}
+
+func (i *instant) orNil() *time.Duration {
+	if i == nil {
+		return nil
+	}
+	d := i.duration()
+	return &d
+}
+
+func (in segmentIn) domain() transcription.NewSegment {
+	n := transcription.NewSegment{Start: in.Start.duration(), End: in.End.duration(), Text: in.Text}
+	if in.Speaker != nil {
+		n.Speaker = *in.Speaker
+	}
+	for _, w := range in.Words {
+		n.Words = append(n.Words, transcription.Word{
+			Start: w.Start.duration(), End: w.End.duration(), Text: w.Text, Confidence: w.Confidence, Glued: w.Glued,
+		})
+	}
+	return n
+}
+
+func (in editIn) domain() transcription.Edit {
+	return transcription.Edit{
+		Op: in.Op, Segment: in.Segment, Text: in.Text, Speaker: in.Speaker, Word: in.Word, From: in.From, To: in.To,
+		Start: in.Start.orNil(), End: in.End.orNil(), At: in.At.orNil(),
+		Find: in.Find, With: in.With, MatchCase: in.MatchCase, WholeWords: in.WholeWords,
+	}
+}
+
+// rewriteTranscription makes the body the whole text.
+func (s *Server) rewriteTranscription(c echo.Context) error {
+	var in rewriteIn
+	return s.changeText(c, &in, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
+		if (in.Text == nil) == (in.Segments == nil) {
+			return nil, fault.New(fault.Invalid, "Send either the text or the segments.").WithCode("text_or_segments")
+		}
+		if in.Text != nil {
+			return s.transcriptions.Retext(ctx, actor(c), id, base, *in.Text)
+		}
+		list := make([]transcription.NewSegment, len(*in.Segments))
+		for i, segment := range *in.Segments {
+			list[i] = segment.domain()
+		}
+		return s.transcriptions.Rewrite(ctx, actor(c), id, base, list)
+	})
+}
+
+// editTranscription does the edits of the body, all of them or none.
+func (s *Server) editTranscription(c echo.Context) error {
+	var in editsIn
+	return s.changeText(c, &in, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
+		list := make([]transcription.Edit, len(in.Edits))
+		for i, e := range in.Edits {
+			list[i] = e.domain()
+		}
+		return s.transcriptions.Edit(ctx, actor(c), id, base, list)
+	})
+}
+
+// changeText reads what a change of a text needs, has it done, and answers with the text
+// as it is then.
+func (s *Server) changeText(c echo.Context, body any, do func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error)) error {
+	id, err := readID(c)
+	if err != nil {
+		return err
+	}
+	base, err := readBase(c)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		if err := readJSON(c, body); err != nil {
+			return err
+		}
+	}
+	t, err := do(c.Request().Context(), id, base)
+	if err != nil {
+		return withBoth(err)
+	}
+	head, err := newTaggedHead(t)
+	if err != nil {
+		return err
+	}
+	head.setHeader(c)
+	return answer(c, http.StatusOK, newTranscriptionJSON(t))
+}
+
+// readBase returns the revision that If-Match names: that of the ETag of an answer. Nil is
+// whatever there is.
+func readBase(c echo.Context) (*int, error) {
+	tag := strings.TrimSpace(c.Request().Header.Get("If-Match"))
+	if tag == "" || tag == "*" {
+		return nil, nil //nolint:nilnil // nil is a base
+	}
+	tag = strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
+	revision, err := strconv.Atoi(tag[strings.LastIndex(tag, revisionMark)+len(revisionMark):])
+	if err != nil || revision < 0 {
+		return nil, fault.New(fault.Stale, "If-Match must be the ETag of one answer with this text. Read it again.").WithCode("unknown_etag")
+	}
+	return &revision, nil
+}
+
+// withBoth adds both versions to what the author of a stale edit is told.
+func withBoth(err error) error {
+	stale, ok := errors.AsType[*transcription.StaleEdit](err)
+	if !ok {
+		return err
+	}
+	return fault.Of(err).With("changes", newChangesJSON(transcription.Splices(stale.Current, stale.Yours), "current", "yours"))
+}
+
+// newChangesJSON tells the segments of two texts apart, by these names.
+func newChangesJSON(splices []transcription.Splice, before, after string) []map[string]any {
+	list := make([]map[string]any, len(splices))
+	for i, s := range splices {
+		list[i] = map[string]any{"index": s.At, before: newSegmentsJSON(s.At, s.Old), after: newSegmentsJSON(s.At, s.New)}
+	}
+	return list
+}
+
+func newSegmentsJSON(from int, segments []transcription.Segment) []segmentJSON {
+	list := make([]segmentJSON, len(segments))
+	for i, s := range segments {
+		list[i] = newSegmentJSON(from+i, s)
+	}
+	return list
+}

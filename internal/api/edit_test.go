@@ -1,0 +1,176 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// text is what the tests of edits look at of an answer.
+type text struct {
+	Revision int    `json:"revision"`
+	Text     string `json:"text"`
+	Segments []struct {
+		Start   float64 `json:"start"`
+		End     float64 `json:"end"`
+		Text    string  `json:"text"`
+		Speaker *string `json:"speaker"`
+	} `json:"segments"`
+}
+
+// editor calls what changes the text of one transcription.
+type editor struct {
+	w  *world
+	id uuid.UUID
+}
+
+func newEditor(t *testing.T) editor {
+	t.Helper()
+	w := newWorld(t)
+	return editor{w, w.store.add(t, w.ids["user"], completed)}
+}
+
+func toJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func details(t *testing.T, a answer) map[string]any {
+	t.Helper()
+	var e struct {
+		Error struct {
+			Details map[string]any `json:"details"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(a.body), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e.Error.Details
+}
+
+func (e editor) call(t *testing.T, method, path, body, tag string) answer {
+	t.Helper()
+	c := call{actor: "user", method: method, path: "/api/v1/transcriptions/" + e.id.String() + path, body: body, header: map[string]string{}}
+	if tag != "" {
+		c.header["If-Match"] = tag
+	}
+	return e.w.do(t, c)
+}
+
+func TestEditTranscription(t *testing.T) {
+	t.Parallel()
+	e := newEditor(t)
+	shown := e.call(t, "GET", "", "", "")
+	got := e.call(t, "PATCH", "", `{"edits":[{"op":"text","segment":0,"text":"Good day."},{"op":"speaker","segment":0,"speaker":"Ann"}]}`, shown.Header.Get("ETag"))
+	got.expect(t, 200, "")
+	if one := data[text](t, got); one.Revision != 1 || !strings.HasPrefix(one.Text, "Good day.") || one.Segments[0].Speaker == nil || *one.Segments[0].Speaker != "Ann" {
+		t.Errorf("got %+v", one)
+	}
+	again := e.call(t, "GET", "", "", "")
+	if a, b := again.Header.Get("ETag"), got.Header.Get("ETag"); a != b || a == shown.Header.Get("ETag") {
+		t.Errorf("the tag is %s, of the answer to the edit it was %s, before %s", a, b, shown.Header.Get("ETag"))
+	}
+	if export := e.w.do(t, call{actor: "user", path: "/api/v1/export/" + e.id.String()}); !strings.Contains(export.body, "Good day.") {
+		t.Errorf("exported %s", export.body)
+	}
+	list := data[struct {
+		Items []struct {
+			Revision int            `json:"revision"`
+			Kind     string         `json:"kind"`
+			By       map[string]any `json:"by"`
+		} `json:"items"`
+	}](t, e.call(t, "GET", "/revisions", "", ""))
+	if len(list.Items) != 1 || list.Items[0].Kind != "edit" || list.Items[0].By["name"] != e.w.ids["user"].String() {
+		t.Errorf("got %+v", list)
+	}
+}
+
+// Two change what both have read. The second learns of both versions.
+func TestEditTranscription_stale(t *testing.T) {
+	t.Parallel()
+	e := newEditor(t)
+	tag := e.call(t, "GET", "", "", "").Header.Get("ETag")
+	e.call(t, "PATCH", "", `{"edits":[{"op":"text","segment":0,"text":"First."}]}`, tag).expect(t, 200, "")
+	late := e.call(t, "PATCH", "", `{"edits":[{"op":"text","segment":0,"text":"Second."}]}`, tag)
+	late.expect(t, 412, "stale_edit")
+	details := details(t, late)
+	if text := fmt.Sprint(details["changes"]); !strings.Contains(text, "First.") || !strings.Contains(text, "Second.") || details["revision"] != 1.0 {
+		t.Errorf("got %v", details)
+	}
+	e.call(t, "POST", "/revisions/0/restore", "", tag).expect(t, 412, "stale_edit")
+	e.call(t, "PUT", "", `{"text":"x"}`, `"of another server"`).expect(t, 412, "unknown_etag")
+	e.call(t, "PUT", "", `{"text":"x"}`, `"x.99"`).expect(t, 412, "unknown_etag")
+	e.call(t, "PUT", "", `{"text":"Whole."}`, "*").expect(t, 200, "")
+}
+
+func TestRewriteTranscription(t *testing.T) {
+	t.Parallel()
+	e := newEditor(t)
+	before := data[map[string]any](t, e.call(t, "GET", "", "", ""))
+	segments := toJSON(t, before["segments"])
+	same := e.call(t, "PUT", "", `{"segments":`+segments+`}`, "")
+	same.expect(t, 200, "")
+	if one := data[text](t, same); one.Revision != 0 {
+		t.Errorf("sent back as it was, it is revision %d", one.Revision)
+	}
+	got := data[text](t, e.call(t, "PUT", "", `{"segments":[{"start":0,"end":1.0004,"text":"Short.","speaker":null}]}`, ""))
+	if got.Revision != 1 || got.Text != "Short." || got.Segments[0].End != 1 {
+		t.Errorf("got %+v", got)
+	}
+	e.call(t, "POST", "/revisions/machine/restore", "", "").expect(t, 200, "")
+	if after := data[map[string]any](t, e.call(t, "GET", "", "", "")); toJSON(t, after["segments"]) != segments || after["revision"] != 2.0 {
+		t.Errorf("restored, it is\n%v, not\n%s", after["segments"], segments)
+	}
+	diff := e.call(t, "GET", "/revisions/2/diff?from=1", "", "")
+	if diff.expect(t, 200, ""); !strings.Contains(diff.body, "Short.") || !strings.Contains(diff.body, "Guten Tag.") {
+		t.Errorf("got %s", diff.body)
+	}
+	if at := data[text](t, e.call(t, "GET", "/revisions/1", "", "")); at.Revision != 1 || at.Text != "Short." {
+		t.Errorf("revision 1 is %+v", at)
+	}
+}
+
+func TestEditTranscription_refused(t *testing.T) {
+	t.Parallel()
+	e := newEditor(t)
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+		code               string
+	}{
+		{"PUT", "", `{}`, 400, "text_or_segments"},
+		{"PUT", "", `{"text":"x","segments":[]}`, 400, "text_or_segments"},
+		{"PUT", "", `{"segments":[{"start":2,"end":1,"text":"x"}]}`, 400, "times_reversed"},
+		{"PUT", "", `{"segments":[{"start":0,"end":1e300,"text":"x"}]}`, 400, "beyond_the_end"},
+		{"PUT", "", `{"segments":[{"start":"0","end":1,"text":"x"}]}`, 400, "malformed_json"},
+		{"PUT", "", `{"text":"` + strings.Repeat("x", 16<<20) + `"}`, 413, "body_too_large"},
+		{"PATCH", "", `{"edits":[{"op":"text","text":"` + strings.Repeat("x", 10<<20) + `"}]}`, 400, "text_too_long"},
+		{"PATCH", "", `{"edits":[{"op":"text","segment":-1,"text":"x"}]}`, 400, "no_such_segment"},
+		{"PATCH", "", `{"edits":[{"op":"times","start":1,"end":0.5}]}`, 400, "times_reversed"},
+		{"PATCH", "", `{"edits":[{"op":"shout"}]}`, 400, "unknown_edit"},
+		{"PATCH", "", `{"changes":[]}`, 400, "malformed_json"},
+		{"GET", "/revisions/1", "", 404, "not_found"},
+		{"GET", "/revisions/first", "", 404, "not_found"},
+		{"GET", "/revisions/0/diff?from=-2", "", 404, "not_found"},
+		{"POST", "/revisions/4/restore", "", 404, "not_found"},
+		{"GET", "/revisions?limit=0", "", 400, "invalid_limit"},
+		{"GET", "/revisions?cursor=x", "", 400, "invalid_cursor"},
+	} {
+		c := call{actor: "user", method: tt.method, path: "/api/v1/transcriptions/" + e.id.String() + tt.path, body: tt.body}
+		e.w.do(t, c).expect(t, tt.status, tt.code)
+	}
+	going := e.w.store.add(t, e.w.ids["user"], func(r *transcription.Transcription) { r.Status = transcription.Queued })
+	e.w.do(t, call{actor: "user", method: "PUT", path: "/api/v1/transcriptions/" + going.String(), body: `{"text":"x"}`}).expect(t, 409, "no_text")
+	if one := data[text](t, e.call(t, "GET", "", "", "")); one.Revision != 0 {
+		t.Errorf("something was changed: revision %d", one.Revision)
+	}
+}

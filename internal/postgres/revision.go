@@ -1,0 +1,167 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// splice is a change of a text, as a jsonb column has it.
+type splice struct {
+	At  int       `json:"at"`
+	Old []segment `json:"old,omitempty"`
+	New []segment `json:"new,omitempty"`
+}
+
+func newSplice(s transcription.Splice) splice {
+	return splice{At: s.At, Old: each(s.Old, newSegment), New: each(s.New, newSegment)}
+}
+
+func (s splice) domain() transcription.Splice {
+	return transcription.Splice{At: s.At, Old: each(s.Old, segment.domain), New: each(s.New, segment.domain)}
+}
+
+type revisionRow struct {
+	bun.BaseModel `bun:"table:revisions,alias:r"`
+
+	TranscriptionID uuid.UUID `bun:",pk"`
+	Number          int       `bun:",pk"`
+	Run             int
+	Kind            transcription.RevisionKind
+	Of              int
+	Actor           transcription.ActorKind
+	Who             string
+	At              time.Time `bun:",nullzero,default:clock_timestamp()"`
+	Changed         int
+	Splices         []splice `bun:"type:jsonb"`
+}
+
+func (r *revisionRow) domain() transcription.Revision {
+	return transcription.Revision{
+		Number: r.Number, Run: r.Run, Kind: r.Kind, Of: r.Of, By: transcription.Actor{Kind: r.Actor, Name: r.Who}, At: r.At.UTC(),
+		Changed: r.Changed, Splices: each(r.Splices, splice.domain),
+	}
+}
+
+// Revise makes the next revision of a text. NotFound: there is no transcription of that
+// id, or it belongs to somebody else. Conflict revision_moved: the present revision is not
+// the one that was read.
+func (db *DB) Revise(ctx context.Context, owner, id uuid.UUID, c transcription.Change) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		ref, revision := transcription.Ref{ID: id}, 0
+		err := tx.NewRaw("SELECT run, revision FROM transcriptions WHERE id = ? AND owner_id = ? FOR UPDATE", id, owner).Scan(ctx, &ref.Run, &revision)
+		if err != nil {
+			return none(err, "There is no transcription %s.", id)
+		}
+		if revision != c.After {
+			return transcription.RevisionMoved()
+		}
+		if err := addRevision(ctx, tx, ref, c, user(owner)); err != nil {
+			return err
+		}
+		if err := spliceSegments(ctx, tx, id, c.Splices); err != nil {
+			return err
+		}
+		_, err = tx.NewRaw("UPDATE transcriptions SET text = ? WHERE id = ?", clean(c.Text), id).Exec(ctx)
+		return err
+	})
+	return wrap(err, "revise transcription %s", id)
+}
+
+// addRevision records a revision of a locked transcription, and says whether a person has
+// a part in the text now: not if what came back is the machine's.
+func addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref, c transcription.Change, by transcription.Actor) error {
+	row := &revisionRow{
+		TranscriptionID: ref.ID, Number: c.After + 1, Run: ref.Run, Kind: c.Kind, Of: c.Of, Actor: by.Kind, Who: clean(by.Name),
+		Changed: c.Changed(), Splices: each(c.Splices, newSplice),
+	}
+	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
+		return err
+	}
+	changed(ctx, ref.ID)
+	_, err := tx.NewRaw(`UPDATE transcriptions SET revision = ?0, updated_at = clock_timestamp(), edited = CASE ?1
+			WHEN 'machine' THEN false
+			WHEN 'restore' THEN ?2 > 0 AND NOT EXISTS (SELECT FROM revisions WHERE transcription_id = ?3 AND number = ?2 AND kind = 'machine')
+			ELSE true END
+		WHERE id = ?3`, row.Number, c.Kind, c.Of, ref.ID).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	return record(ctx, tx, event{ref: ref, kind: transcription.Edited, by: by, details: map[string]any{"revision": row.Number, "kind": c.Kind, "segments": row.Changed}})
+}
+
+// spliceSegments changes the segments of a transcription. Up to the first change that
+// moves those behind it, only what has changed is written.
+func spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
+	for i, s := range splices {
+		if len(s.Old) != len(s.New) {
+			return spliceTail(ctx, tx, id, splices[i:])
+		}
+		if err := writeSegments(ctx, tx, id, s.At, s.At+len(s.Old), s.New); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
+	from := splices[0].At
+	tail, err := segments(ctx, tx, id, from)
+	if err != nil {
+		return err
+	}
+	moved := each(splices, func(s transcription.Splice) transcription.Splice {
+		s.At -= from
+		return s
+	})
+	return writeSegments(ctx, tx, id, from, endless, transcription.Apply(tail, moved))
+}
+
+// renew makes what another run has heard the text of a locked transcription of which
+// there is one. One that a person has a part in comes back at once, as a further revision.
+// It reports whether it has.
+func renew(ctx context.Context, tx bun.Tx, ref transcription.Ref, p parent, t pipeline.Transcript, by transcription.Actor) (kept bool, err error) {
+	before, err := segments(ctx, tx, ref.ID, 0)
+	if err != nil {
+		return false, err
+	}
+	splices := transcription.Splices(before, t.Segments)
+	if len(splices) == 0 {
+		return false, nil
+	}
+	c := transcription.Change{After: p.Revision, Kind: transcription.ByMachine, Splices: splices}
+	if err := addRevision(ctx, tx, ref, c, by); err != nil {
+		return false, err
+	}
+	if !p.Edited {
+		return false, writeSegments(ctx, tx, ref.ID, 0, endless, t.Segments)
+	}
+	back := transcription.Change{After: p.Revision + 1, Kind: transcription.ByKeeping, Of: p.Revision, Splices: transcription.Reverse(splices)}
+	return true, addRevision(ctx, tx, ref, back, by)
+}
+
+// Revisions returns a page of the revisions of a text, newest first. NotFound: there is
+// no transcription of that id, or it belongs to somebody else.
+func (db *DB) Revisions(ctx context.Context, owner, id uuid.UUID, f transcription.RevisionFilter) ([]transcription.Revision, error) {
+	var there bool
+	if err := db.bun.NewRaw("SELECT true FROM transcriptions WHERE id = ? AND owner_id = ?", id, owner).Scan(ctx, &there); err != nil {
+		return nil, wrap(none(err, "There is no transcription %s.", id), "read the revisions of %s", id)
+	}
+	var rows []revisionRow
+	q := db.bun.NewSelect().Model(&rows).Where("r.transcription_id = ?", id).Order("r.number DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))
+	if f.Before > 0 {
+		q = q.Where("r.number < ?", f.Before)
+	}
+	if !f.Splices {
+		q = q.ExcludeColumn("splices")
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, wrap(err, "read the revisions of %s", id)
+	}
+	return each(rows, func(r revisionRow) transcription.Revision { return r.domain() }), nil
+}

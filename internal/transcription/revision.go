@@ -1,0 +1,343 @@
+package transcription
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// RevisionKind says how a revision has come about.
+type RevisionKind string
+
+// The kinds of revisions.
+const (
+	ByMachine RevisionKind = "machine" // another run has made a text
+	ByEdit    RevisionKind = "edit"    // a person has
+	ByRestore RevisionKind = "restore" // an earlier one came back
+	ByKeeping RevisionKind = "kept"    // what a person had written came back after another run
+)
+
+// Revision is one state of a text. Those of a transcription are counted from 1; before
+// them, 0 is the text that the machine has made first.
+type Revision struct {
+	Number  int
+	Run     int // the present one then
+	Kind    RevisionKind
+	Of      int // ByRestore, ByKeeping: which one came back
+	By      Actor
+	At      time.Time
+	Changed int      // segments
+	Splices []Splice // of the revision before; nil where only the list is wanted
+}
+
+// Change is what makes a revision of the one before.
+type Change struct {
+	After   int // the revision that was read
+	Kind    RevisionKind
+	Of      int
+	Splices []Splice // at least one
+	Text    string   // of the whole behind it
+}
+
+// Changed returns how many segments a change touches: the more of before and behind.
+func (c Change) Changed() (n int) {
+	for _, s := range c.Splices {
+		n += max(len(s.Old), len(s.New))
+	}
+	return n
+}
+
+// EditsKept is the warning of a result of another run whose text is a revision only,
+// because the one before was edited.
+func EditsKept(revision int) Warning {
+	return Warning{"edits_kept", fmt.Sprintf("This recording was transcribed again, but its text had been edited, so the edited text stays. "+
+		"The new one is revision %d.", revision)}
+}
+
+// RevisionMoved is the fault of whoever changes a text that is not what was read.
+func RevisionMoved() error {
+	return fault.New(fault.Conflict, "The text has been changed meanwhile. Read it again.").WithCode("revision_moved")
+}
+
+// StaleEdit is the error of an edit of segments that somebody else has changed since its
+// author has read them. It wraps a Stale fault.
+type StaleEdit struct {
+	error
+	Current, Yours []Segment // the text as it is, and as it would have become
+}
+
+// Unwrap returns the fault.
+func (e *StaleEdit) Unwrap() error { return e.error }
+
+func staleEdit(t *Transcription, yours []Segment) error {
+	f := fault.New(fault.Stale, "Somebody else has changed the same part of this text since you have read it. Compare both and send your change again.").
+		WithCode("stale_edit").With("revision", t.Revision)
+	return &StaleEdit{error: f, Current: t.Segments, Yours: yours}
+}
+
+// Edit changes a text by a list of edits, all of them or none, and returns it as it is
+// then. Base is the revision that the author has read; nil is the present one. What others
+// have changed since then in other segments stays. Edits that change nothing make no
+// revision. Faults: those of edits, with the number of the edit; Stale stale_edit;
+// Conflict no_text: there is none yet.
+func (s *Service) Edit(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, list []Edit) (*Transcription, error) {
+	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error {
+		for i, e := range list {
+			if err := d.apply(e); err != nil {
+				return fault.Of(err).With("edit", i)
+			}
+		}
+		return nil
+	})
+}
+
+// Rewrite makes list the whole text. It goes on as Edit does.
+func (s *Service) Rewrite(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, list []NewSegment) (*Transcription, error) {
+	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error { return d.rewrite(list) })
+}
+
+// Retext makes text the whole text, on the times of the one before. It goes on as Edit
+// does.
+func (s *Service) Retext(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, text string) (*Transcription, error) {
+	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error {
+		if len(d.segments) == 0 && clean(text) != "" {
+			return fault.New(fault.Invalid, "There are no segments that this text could go to. Send segments with their times.").WithCode("no_segments")
+		}
+		d.segments = Retext(d.segments, text)
+		return nil
+	})
+}
+
+// changes bounds how often a change is made anew because others have been faster.
+const changes = 5
+
+// change changes a text by f.
+func (s *Service) change(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, kind RevisionKind, f func(*draft) error) (*Transcription, error) {
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return nil, err
+	}
+	var err error
+	for range changes {
+		var t *Transcription
+		if t, err = s.changeOnce(ctx, who, id, base, kind, f); fault.Of(err) == nil {
+			return t, nil
+		}
+		if fault.Of(err).Code != "revision_moved" {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, kind RevisionKind, f func(*draft) error) (*Transcription, error) {
+	t, err := s.editable(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	read, since, err := s.asRead(ctx, who, t, base)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{segments: slices.Clone(read), duration: t.Duration}
+	if err := f(d); err != nil {
+		return nil, err
+	}
+	splices := Splices(read, d.segments)
+	if len(splices) == 0 {
+		return t, nil
+	}
+	splices, ok := Rebase(splices, since, t.Segments)
+	if !ok {
+		return nil, staleEdit(t, d.segments)
+	}
+	now := Apply(t.Segments, splices)
+	c := Change{After: t.Revision, Kind: kind, Splices: splices, Text: Text(now)}
+	if err := s.store.Revise(ctx, who.UserID, id, c); err != nil {
+		return nil, err
+	}
+	return s.store.Transcription(ctx, who.UserID, id)
+}
+
+// editable returns a transcription of which there is a text.
+func (s *Service) editable(ctx context.Context, who auth.Actor, id uuid.UUID) (*Transcription, error) {
+	t, err := s.store.Transcription(ctx, who.UserID, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := t.Readable(); !ok {
+		return nil, fault.New(fault.Conflict, "There is no text yet that could be edited. Wait until the transcription has completed.").
+			WithCode("no_text").With("status", string(t.Status))
+	}
+	return t, nil
+}
+
+// asRead returns the text as it was at base, and what was changed since then.
+func (s *Service) asRead(ctx context.Context, who auth.Actor, t *Transcription, base *int) ([]Segment, []Splice, error) {
+	if base == nil || *base == t.Revision {
+		return t.Segments, nil, nil
+	}
+	if *base > t.Revision {
+		return nil, nil, fault.New(fault.Stale, "This text has no revision %d. Read it again.", *base).WithCode("unknown_etag")
+	}
+	read, err := s.textAt(ctx, who, t, *base)
+	if err != nil {
+		return nil, nil, err
+	}
+	return read, Splices(read, t.Segments), nil
+}
+
+// textAt returns the text of a revision.
+func (s *Service) textAt(ctx context.Context, who auth.Actor, t *Transcription, number int) ([]Segment, error) {
+	if number < 0 || number > t.Revision {
+		return nil, fault.New(fault.NotFound, "There is no revision %d of this transcription.", number)
+	}
+	segments := t.Segments
+	for at := t.Revision; at > number; {
+		later, err := s.store.Revisions(ctx, who.UserID, t.ID, RevisionFilter{Before: at + 1, Limit: MaxPage, Splices: true})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range later {
+			if r.Number <= number {
+				return segments, nil
+			}
+			segments = Apply(segments, Reverse(r.Splices))
+			at = r.Number - 1
+		}
+		if len(later) == 0 {
+			return nil, fmt.Errorf("the revisions of %s up to %d are missing", t.ID, at)
+		}
+	}
+	return segments, nil
+}
+
+// RevisionFilter narrows a list of revisions.
+type RevisionFilter struct {
+	Before  int // only those below; 0: from the newest
+	Limit   int // 1–MaxPage
+	Splices bool
+}
+
+// Revisions returns a page of the revisions of a text of the caller's, newest first. The
+// machine's first, 0, is not among them. The names of workers are told as in a History.
+func (s *Service) Revisions(ctx context.Context, who auth.Actor, id uuid.UUID, f RevisionFilter) ([]Revision, error) {
+	if err := who.Require(auth.ReadTranscriptions); err != nil {
+		return nil, err
+	}
+	if err := checkLimit(f.Limit); err != nil {
+		return nil, err
+	}
+	list, err := s.store.Revisions(ctx, who.UserID, id, f)
+	if err != nil || who.Can(auth.WatchQueues) {
+		return list, err
+	}
+	for i := range list {
+		if list[i].By.Kind != ByUser {
+			list[i].By.Name = ""
+		}
+	}
+	return list, nil
+}
+
+// At returns a transcription of the caller's with its text as of a revision, which may be
+// MachineText. NotFound: there is no such revision.
+func (s *Service) At(ctx context.Context, who auth.Actor, id uuid.UUID, number int) (*Transcription, error) {
+	if err := who.Require(auth.ReadTranscriptions); err != nil {
+		return nil, err
+	}
+	t, err := s.editable(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	if number, err = s.numbered(ctx, who, t, number); err != nil {
+		return nil, err
+	}
+	if t.Segments, err = s.textAt(ctx, who, t, number); err != nil {
+		return nil, err
+	}
+	t.Revision, t.Text = number, Text(t.Segments)
+	return t, nil
+}
+
+// Difference is what leads from the text of one revision to that of another.
+type Difference struct {
+	From, To int
+	Splices  []Splice
+}
+
+// Diff compares two revisions of a text of the caller's. NotFound: one of them is not
+// there.
+func (s *Service) Diff(ctx context.Context, who auth.Actor, id uuid.UUID, from, to int) (Difference, error) {
+	before, err := s.At(ctx, who, id, from)
+	if err != nil {
+		return Difference{}, err
+	}
+	behind, err := s.At(ctx, who, id, to)
+	if err != nil {
+		return Difference{}, err
+	}
+	return Difference{before.Revision, behind.Revision, Splices(before.Segments, behind.Segments)}, nil
+}
+
+// Restore makes the text of an earlier revision the present one again, as a new revision.
+// MachineText is the latest that a machine has made. It goes on as Edit does, but what
+// others have changed since base is refused wherever it is.
+func (s *Service) Restore(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, number int) (*Transcription, error) {
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return nil, err
+	}
+	t, err := s.editable(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	if base != nil && *base != t.Revision {
+		return nil, staleEdit(t, nil)
+	}
+	if number, err = s.numbered(ctx, who, t, number); err != nil {
+		return nil, err
+	}
+	segments, err := s.textAt(ctx, who, t, number)
+	if err != nil {
+		return nil, err
+	}
+	splices := Splices(t.Segments, segments)
+	if len(splices) == 0 {
+		return t, nil
+	}
+	c := Change{After: t.Revision, Kind: ByRestore, Of: number, Splices: splices, Text: Text(segments)}
+	if err := s.store.Revise(ctx, who.UserID, id, c); err != nil {
+		return nil, err
+	}
+	return s.store.Transcription(ctx, who.UserID, id)
+}
+
+// MachineText stands for the latest revision that a machine has made.
+const MachineText = -1
+
+// numbered returns the number of a revision, also of MachineText.
+func (s *Service) numbered(ctx context.Context, who auth.Actor, t *Transcription, number int) (int, error) {
+	if number != MachineText {
+		return number, nil
+	}
+	for before := 0; ; {
+		page, err := s.store.Revisions(ctx, who.UserID, t.ID, RevisionFilter{Before: before, Limit: MaxPage})
+		if err != nil {
+			return 0, err
+		}
+		for _, r := range page {
+			if r.Kind == ByMachine {
+				return r.Number, nil
+			}
+			before = r.Number
+		}
+		if len(page) < MaxPage {
+			return 0, nil
+		}
+	}
+}

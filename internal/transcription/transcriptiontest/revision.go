@@ -1,0 +1,61 @@
+package transcriptiontest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+// Revise implements transcription.Store.
+func (s *Store) Revise(ctx context.Context, owner, id uuid.UUID, c transcription.Change) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	t, err := s.own(owner, id)
+	if err != nil {
+		return err
+	}
+	if t.Revision != c.After {
+		return transcription.RevisionMoved()
+	}
+	t.Segments, t.Text = transcription.Apply(t.Segments, c.Splices), c.Text
+	t.Revision, t.UpdatedAt = t.Revision+1, s.now()
+	s.rows[id] = t
+	if s.revisions == nil {
+		s.revisions = map[uuid.UUID][]transcription.Revision{}
+	}
+	r := transcription.Revision{
+		Number: t.Revision, Run: t.Run, Kind: c.Kind, Of: c.Of, At: t.UpdatedAt, Changed: c.Changed(), Splices: c.Splices,
+		By: transcription.Actor{Kind: transcription.ByUser, Name: owner.String()},
+	}
+	s.revisions[id] = append(s.revisions[id], r)
+	s.record(&t, transcription.Edited)
+	return nil
+}
+
+// Revisions implements transcription.Store.
+func (s *Store) Revisions(ctx context.Context, owner, id uuid.UUID, f transcription.RevisionFilter) ([]transcription.Revision, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if _, err := s.own(owner, id); err != nil {
+		return nil, err
+	}
+	var found []transcription.Revision
+	for _, r := range slices.Backward(s.revisions[id]) {
+		if (f.Before == 0 || r.Number < f.Before) && len(found) < f.Limit {
+			if !f.Splices {
+				r.Splices = nil
+			}
+			found = append(found, r)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,2 @@
+ALTER TABLE transcriptions DROP COLUMN edited;
+DROP TABLE revisions;
