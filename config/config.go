@@ -105,6 +105,7 @@ type API struct {
 	AdminPassword   string        `env:"TS_ADMIN_PASSWORD" secret:"true"`
 	MaxUploads      int           `env:"TS_MAX_UPLOADS, default=64"`
 	MaxFollowers    int           `env:"TS_MAX_FOLLOWERS, default=10000"`
+	FontDir         string        `env:"TS_FONT_DIR"`
 	QueuesWritable  bool          `env:"TS_QUEUES_WRITABLE, default=false"`
 	Grace           time.Duration `env:"TS_SHUTDOWN_GRACE, default=30s"`
 }

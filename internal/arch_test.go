@@ -26,7 +26,7 @@ var core = map[string][]string{
 
 // edges lists the packages that know one technology each. They import the core
 // and never each other; cmd alone joins them.
-var edges = []string{"api", "task", "postgres", "kv", "blob", "media", "whisper", "daemon"}
+var edges = []string{"api", "task", "postgres", "kv", "blob", "media", "whisper", "pdf", "daemon"}
 
 // owners names the packages that may import each library: one, unless a second
 // is there for a reason.
@@ -41,6 +41,8 @@ var owners = map[string][]string{
 	"github.com/golang-jwt/jwt":        {"auth"},
 	"golang.org/x/crypto/argon2":       {"auth"},
 	"github.com/gabriel-vasile":        {"media"},
+	"github.com/go-text/typesetting":   {"pdf"},
+	"golang.org/x/image":               {"pdf"},
 	"github.com/ggerganov/whisper.cpp": {"whisper"},
 	"C":                                {"whisper"},
 	"os/exec":                          {"media", "whisper"}, // whisper re-executes the worker to hold the engine
@@ -71,6 +73,7 @@ func TestImports_seeded(t *testing.T) {
 		"transcription/b.go":     module + "/internal/pipeline",
 		"webhook/a.go":           module + "/internal/pipeline",
 		"media/a.go":             "C",
+		"transcription/c.go":     "github.com/go-text/typesetting/shaping",
 		"kv/a.go":                module + "/migrations",
 		"blob/subpackage/sub.go": module + "/internal/kv",
 	} {

@@ -20,6 +20,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/media"
+	"github.com/turboscribe/turboscribe/internal/pdf"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/task"
@@ -51,13 +52,17 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	if err != nil {
 		return err
 	}
+	pages, err := pdf.Open(c.FontDir)
+	if err != nil {
+		return fmt.Errorf("TS_FONT_DIR: %w", err)
+	}
 	feed := transcription.NewFeed(b.DB, transcription.FeedOptions{Followers: c.MaxFollowers})
 	limiter := rate.NewLimiter(b.Redis, nil)
 	server, err := api.New(api.Options{
 		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
 		Logger: *zerolog.Ctx(ctx), AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
 		Limiter: limiter, Rates: api.Rates(c.Rates),
-		Feed: feed, Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
+		Feed: feed, Pages: pages, Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
 	})
 	if err != nil {
 		return err

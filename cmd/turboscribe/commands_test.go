@@ -384,7 +384,7 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"nonsense"},
 		{"transcribe"},
-		{"transcribe", audio, "--format", "docx"},
+		{"transcribe", audio, "--format", "pdf"},
 		{"transcribe", audio, audio, "--format", "srt"},
 		{"transcribe", audio, "--server", "not an address"},
 		{"transcribe", audio, "--timeout", "0s"},

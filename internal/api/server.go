@@ -37,11 +37,12 @@ type Options struct {
 	Rates   Rates         // how many requests are taken; none are refused by default
 	Limiter *rate.Limiter // counts them; nil: this process alone
 
-	Feed   *transcription.Feed // of the events of transcriptions; nil: none
-	Queues http.Handler        // the dashboard of the queues below /admin/queues; nil: none
-	Cache  Cache               // of rendered texts; nil: none
-	Live   http.Handler        // GET /livez, for anybody; nil: none
-	Ready  http.Handler        // GET /readyz, for anybody: it must not tell strangers about the inside; nil: none
+	Feed   *transcription.Feed      // of the events of transcriptions; nil: none
+	Pages  transcription.Typesetter // of PDF files; nil: none
+	Queues http.Handler             // the dashboard of the queues below /admin/queues; nil: none
+	Cache  Cache                    // of rendered texts; nil: none
+	Live   http.Handler             // GET /livez, for anybody; nil: none
+	Ready  http.Handler             // GET /readyz, for anybody: it must not tell strangers about the inside; nil: none
 
 	MaxUploads  int           // on their way at once; 64
 	Heartbeat   time.Duration // between two signs of life of a stream of events; 15 seconds
@@ -53,6 +54,7 @@ type Server struct {
 	auth           *auth.Service
 	transcriptions *transcription.Service
 	webhooks       *webhook.Service
+	exporter       transcription.Exporter
 	cache          Cache
 	feed           *transcription.Feed
 	heartbeat      time.Duration
@@ -80,7 +82,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	s := &Server{
-		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, feed: o.Feed, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
+		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, feed: o.Feed, exporter: transcription.Exporter{Pages: o.Pages}, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
 		origins: http.NewCrossOriginProtection(), https: public.Scheme == "https", bodyTimeout: o.BodyTimeout, classes: newClasses(o.Rates),
 	}
 	if s.cache = o.Cache; s.cache == nil {

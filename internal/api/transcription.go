@@ -77,7 +77,12 @@ func (s *Server) exportTranscription(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, format.ContentType)
 	h.Set(echo.HeaderContentDisposition, attachment(format.FileName(t.File.Name)))
-	return format.Write(c.Response(), t, layout)
+	err = s.exporter.Write(c.Response(), format, t, layout)
+	if err != nil && !c.Response().Committed {
+		h.Del(echo.HeaderContentType) // what is to come is no file
+		h.Del(echo.HeaderContentDisposition)
+	}
+	return err
 }
 
 // readExport returns what an export is to be: txt unless a format is named.

@@ -260,6 +260,11 @@ func TestExportTranscription(t *testing.T) {
 		})
 	}
 	w.do(t, call{actor: "user", path: "/api/v1/export/" + id.String() + "?format=exe"}).expect(t, 400, "unknown_format")
+	none := w.do(t, call{actor: "user", path: "/api/v1/export/" + id.String() + "?format=pdf"})
+	none.expect(t, 503, "no_pdf")
+	if name := none.Header.Get("Content-Disposition"); name != "" {
+		t.Errorf("an error is to be saved as %s", name)
+	}
 	w.do(t, call{actor: "user", path: "/api/v1/export/" + id.String() + "?format=srt&minDuration=3&maxDuration=2"}).expect(t, 400, "invalid_layout")
 }
 
@@ -451,7 +456,7 @@ func TestModels(t *testing.T) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	got := newWorld(t).do(t, call{path: "/api/v1/limits"})
-	if want := `{"status":"success","data":{"maxBytes":1048576,"maxDuration":43200.000,"maxPrompt":400,"exportFormats":["txt","srt","vtt","json","csv","tsv","md","docx"]}}`; strings.TrimSpace(got.body) != want {
+	if want := `{"status":"success","data":{"maxBytes":1048576,"maxDuration":43200.000,"maxPrompt":400,"exportFormats":["txt","srt","vtt","json","csv","tsv","md","docx","pdf"]}}`; strings.TrimSpace(got.body) != want {
 		t.Errorf("got %s, want %s", got.body, want)
 	}
 }

@@ -203,7 +203,7 @@ func write(t testing.TB, tr *transcription.Transcription, format string, l trans
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := f.Write(&b, tr, l); err != nil {
+	if err := (transcription.Exporter{}).Write(&b, f, tr, l); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

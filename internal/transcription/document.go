@@ -13,14 +13,14 @@ type Document struct {
 	Title      string // the name of the recording
 	Facts      string // about it, on one line; empty: none are known
 	Notes      []string
-	Language   string // its code; empty: not known
+	Language   string // as BCP 47 has it; empty: not known
 	Paragraphs iter.Seq[Paragraph]
 }
 
 // NewDocument lays a transcription out. Every text of it is on one line.
 func NewDocument(t *Transcription, l Layout) Document {
 	stem, _ := splitName(t.File.Name)
-	d := Document{Title: cmp.Or(clean(stem), "Transcript"), Language: t.Language, Paragraphs: Paragraphs(t, l)}
+	d := Document{Title: cmp.Or(clean(stem), "Transcript"), Language: languageTag(t.Language), Paragraphs: Paragraphs(t, l)}
 	var facts []string
 	if t.Duration > 0 {
 		facts = append(facts, "Duration "+clock(t.Duration))
@@ -41,13 +41,13 @@ func NewDocument(t *Transcription, l Layout) Document {
 	return d
 }
 
-// tag returns the language as BCP 47 has it. Whisper has another code for Javanese.
-func (d Document) tag() string {
+// languageTag returns a language as BCP 47 has it. Whisper has another code for Javanese.
+func languageTag(code string) string {
 	switch {
-	case d.Language == "jw":
+	case code == "jw":
 		return "jv"
-	case KnownLanguage(d.Language):
-		return d.Language
+	case KnownLanguage(code):
+		return code
 	default:
 		return ""
 	}

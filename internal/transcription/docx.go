@@ -28,7 +28,7 @@ var docxFiles = []struct{ part, name string }{
 func writeDOCX(w io.Writer, t *Transcription, l Layout) error {
 	d := NewDocument(t, l)
 	z := zip.NewWriter(w)
-	fill := strings.NewReplacer("{TITLE}", xmlText(d.Title), "{CODE}", d.tag(), "{LANG}", docxLang(d.tag()))
+	fill := strings.NewReplacer("{TITLE}", xmlText(d.Title), "{CODE}", d.Language, "{LANG}", docxLang(d.Language))
 	for _, f := range docxFiles {
 		part, err := docxParts.ReadFile("docx/" + f.part)
 		if err != nil {

@@ -17,10 +17,10 @@ import (
 type Format struct {
 	Name        string // as people ask for it
 	ContentType string
-	Extension   string // with the dot
-	Binary      bool   // it is no text
-	manifest    bool   // it tells how the text came to be
-	write       func(w io.Writer, t *Transcription, l Layout) error
+	Extension   string                                              // with the dot
+	Binary      bool                                                // it is no text
+	manifest    bool                                                // it tells how the text came to be
+	write       func(w io.Writer, t *Transcription, l Layout) error // nil: a Typesetter does
 }
 
 // formats is ordered as people are shown it.
@@ -33,11 +33,31 @@ var formats = []Format{
 	{Name: "tsv", ContentType: "text/tab-separated-values; charset=utf-8", Extension: ".tsv", write: lined(LF, writeTSV)},
 	{Name: "md", ContentType: "text/markdown; charset=utf-8", Extension: ".md", write: lined(LF, writeMarkdown)},
 	{Name: "docx", ContentType: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Extension: ".docx", Binary: true, write: writeDOCX},
+	{Name: "pdf", ContentType: "application/pdf", Extension: ".pdf", Binary: true},
 }
 
-// Write writes the transcription as a file and leaves it as it is. The layout has to be
-// one of the format, see ReadLayout. It returns only errors of w.
-func (f Format) Write(w io.Writer, t *Transcription, l Layout) error { return f.write(w, t, l) }
+// Typesetter sets documents on pages.
+type Typesetter interface {
+	// Write writes a PDF file. Unavailable missing_font: there is no font for the text,
+	// and nothing is written.
+	Write(w io.Writer, d Document) error
+}
+
+// Exporter writes transcriptions as files. Its zero value makes no PDF files.
+type Exporter struct{ Pages Typesetter }
+
+// Write writes a transcription, which it leaves as it is. The layout has to be one of the
+// format, see ReadLayout. Besides errors of w it returns those of the typesetter, before it
+// has written anything.
+func (e Exporter) Write(w io.Writer, f Format, t *Transcription, l Layout) error {
+	if f.write != nil {
+		return f.write(w, t, l)
+	}
+	if e.Pages == nil {
+		return fault.New(fault.Unavailable, "This installation makes no PDF files. Export the text as docx instead.").WithCode("no_pdf")
+	}
+	return e.Pages.Write(w, NewDocument(t, l))
+}
 
 // Formats returns every format that can be exported.
 func Formats() []Format { return slices.Clone(formats) }

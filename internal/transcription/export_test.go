@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,10 +104,10 @@ func TestFindFormat(t *testing.T) {
 	}
 	_, err := FindFormat("exe")
 	f := fault.Of(err)
-	if f.Kind != fault.Invalid || f.Code != "unknown_format" || !strings.Contains(f.Message, "txt, srt, vtt, json, csv, tsv, md, docx") {
+	if f.Kind != fault.Invalid || f.Code != "unknown_format" || !strings.Contains(f.Message, "txt, srt, vtt, json, csv, tsv, md, docx, pdf") {
 		t.Errorf("FindFormat(exe) = %+v", f)
 	}
-	if diff := cmp.Diff([]string{"txt", "srt", "vtt", "json", "csv", "tsv", "md", "docx"}, f.Details["allowed"]); diff != "" {
+	if diff := cmp.Diff([]string{"txt", "srt", "vtt", "json", "csv", "tsv", "md", "docx", "pdf"}, f.Details["allowed"]); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }
@@ -115,7 +116,8 @@ func TestFormats_reportTheWriter(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")
 	for _, f := range Formats() {
-		if err := f.Write(failing{full}, lecture(), Layout{}); !errors.Is(err, full) {
+		e := Exporter{Pages: bareTypesetter{}}
+		if err := e.Write(failing{full}, f, lecture(), Layout{}); !errors.Is(err, full) {
 			t.Errorf("%s: error %v, want %v", f.Name, err, full)
 		}
 	}
@@ -168,7 +170,8 @@ func export(t testing.TB, f Format, tr *Transcription) []byte {
 func exportAs(t testing.TB, f Format, tr *Transcription, l Layout) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := f.Write(&b, tr, l); err != nil {
+	e := Exporter{}
+	if err := e.Write(&b, f, tr, l); err != nil {
 		t.Fatalf("write %s: %v", f.Name, err)
 	}
 	return b.Bytes()
@@ -197,6 +200,28 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// bareTypesetter writes nothing but the title.
+type bareTypesetter struct{}
+
+func (bareTypesetter) Write(w io.Writer, d Document) error {
+	_, err := io.WriteString(w, d.Title)
+	return err
+}
+
+func TestExporter_withoutTypesetter(t *testing.T) {
+	t.Parallel()
+	none := Exporter{}
+	err := none.Write(io.Discard, mustFormat(t, "pdf"), lecture(), Layout{})
+	if f := fault.Of(err); f.Kind != fault.Unavailable || f.Code != "no_pdf" {
+		t.Errorf("got %+v", f)
+	}
+	var b bytes.Buffer
+	e := Exporter{Pages: bareTypesetter{}}
+	if err := e.Write(&b, mustFormat(t, "pdf"), lecture(), Layout{}); err != nil || b.String() != "lecture" {
+		t.Errorf("got %q, %v", b.String(), err)
 	}
 }
 
