@@ -17,6 +17,7 @@ import (
 	"github.com/turboscribe/turboscribe/config"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/daemon"
+	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -57,7 +58,7 @@ func newAuth(ctx context.Context, c config.API, b *backend.Backend) (*auth.Servi
 	for i, s := range c.JWTSecret {
 		secrets[i] = []byte(s)
 	}
-	return auth.NewService(ctx, b.DB, auth.Options{Secrets: secrets, Issuer: c.PublicURL})
+	return auth.NewService(ctx, b.DB, auth.Options{Secrets: secrets, Issuer: c.PublicURL, Attempts: rate.NewLimiter(b.Redis, nil)})
 }
 
 // reseal encrypts secrets with the first key that an older one has encrypted, so that

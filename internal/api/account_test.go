@@ -51,8 +51,8 @@ func TestCookies_followTheScheme(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(o *api.Options) { o.PublicURL, o.InsecureCookies = tt.url, tt.insecure })
 			found := w.signIn(t)
-			if len(found) != 3 {
-				t.Errorf("got %d cookies, want 3", len(found))
+			if len(found) != 4 {
+				t.Errorf("got %d cookies, want 4", len(found))
 			}
 			for name, want := range map[string]struct {
 				path   string
@@ -60,6 +60,7 @@ func TestCookies_followTheScheme(t *testing.T) {
 				script bool // may read it
 			}{
 				tt.access: {"/", 10 * time.Minute, false}, tt.refresh: {"/api/v1/auth", 30 * 24 * time.Hour, false},
+				strings.TrimSuffix(tt.refresh, "refresh") + "device":      {"/api/v1/auth", 365 * 24 * time.Hour, false},
 				strings.TrimSuffix(tt.access, "ts_access") + "csrf_token": {"/", 30 * 24 * time.Hour, true},
 			} {
 				c := found[name]

@@ -18,6 +18,7 @@ type cookies struct {
 	access  string
 	refresh string
 	csrf    string // for scripts of our pages to read
+	device  string // outlives the sign-in
 	secure  bool
 }
 
@@ -27,13 +28,13 @@ func newCookies(public *url.URL, insecure bool) (cookies, error) {
 	if public.Scheme == "https" {
 		// The refresh token goes to the sign-in routes only, and __Host- would have
 		// it sent with every request.
-		return cookies{access: "__Host-ts_access", refresh: "__Secure-ts_refresh", csrf: "__Host-csrf_token", secure: true}, nil
+		return cookies{access: "__Host-ts_access", refresh: "__Secure-ts_refresh", csrf: "__Host-csrf_token", device: "__Secure-ts_device", secure: true}, nil
 	}
 	if !insecure && !loopback(public.Hostname()) {
 		return cookies{}, fmt.Errorf("cookies over %s would be readable for everybody on the way: "+
 			"use an https address, or allow insecure cookies", public)
 	}
-	return cookies{access: "ts_access", refresh: "ts_refresh", csrf: "csrf_token"}, nil
+	return cookies{access: "ts_access", refresh: "ts_refresh", csrf: "csrf_token", device: "ts_device"}, nil
 }
 
 func loopback(host string) bool {
@@ -46,6 +47,9 @@ func (k cookies) set(c echo.Context, g *auth.Grant) {
 	c.SetCookie(k.cookie(k.access, g.Access, "/", g.AccessExpires))
 	c.SetCookie(k.cookie(k.refresh, g.Refresh, authPath, g.RefreshExpires))
 	c.SetCookie(k.readable(k.csrf, g.CSRF, "/", g.RefreshExpires))
+	if g.Device != "" {
+		c.SetCookie(k.cookie(k.device, g.Device, authPath, g.DeviceExpires))
+	}
 }
 
 // clear takes it back.

@@ -145,6 +145,34 @@ func TestRates_none(t *testing.T) {
 	}
 }
 
+// TestLogin_knownDevice: somebody guesses, known or not, and the owner signs in all the same.
+func TestLogin_knownDevice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	device := w.signIn(t)["ts_device"].Value
+	login := func(email, password, device string) answer {
+		return w.do(t, call{
+			method: "POST", path: "/api/v1/auth/login", body: `{"email":"` + email + `","password":"` + password + `"}`,
+			header: map[string]string{"Cookie": "ts_device=" + device},
+		})
+	}
+	for _, email := range []string{"user@example.com", "unknown@example.com"} {
+		for range 5 {
+			login(email, "wrong password", "").expect(t, 401, "wrong_credentials")
+		}
+		got := login(email, password, "")
+		got.expect(t, 429, "too_many_attempts")
+		if got.Header.Get("Retry-After") != "10" {
+			t.Errorf("%s: Retry-After is %q", email, got.Header.Get("Retry-After"))
+		}
+	}
+	got := login("user@example.com", password, device)
+	got.expect(t, 200, "")
+	if gone := w.do(t, call{method: "POST", path: "/api/v1/auth/logout"}).cookies()["ts_device"]; gone != nil {
+		t.Error("signing out makes the device an unknown one")
+	}
+}
+
 // TestOpenAPI_limits: whatever is counted may be refused.
 func TestOpenAPI_limits(t *testing.T) {
 	t.Parallel()

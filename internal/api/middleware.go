@@ -32,7 +32,7 @@ func (s *Server) logged(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
 		logger := s.logger.With().Str("request_id", id).Logger()
-		origin := auth.Origin{IP: c.RealIP(), UserAgent: r.UserAgent(), RequestID: id}
+		origin := auth.Origin{IP: c.RealIP(), UserAgent: r.UserAgent(), RequestID: id, Device: value(c, s.cookies.device)}
 		c.SetRequest(r.WithContext(auth.WithOrigin(logger.WithContext(r.Context()), origin)))
 		if err := next(c); err != nil {
 			c.Error(err)

@@ -36,6 +36,7 @@ type keys struct {
 	access  []byte
 	refresh []byte
 	csrf    []byte
+	device  []byte
 }
 
 func deriveKeys(secret []byte) (k keys, err error) {
@@ -55,6 +56,9 @@ func deriveKeys(secret []byte) (k keys, err error) {
 	}
 	if k.csrf, err = hkdf.Key(sha256.New, secret, nil, "turboscribe csrf token", sha256.Size); err != nil {
 		return keys{}, fmt.Errorf("derive the key of CSRF tokens: %w", err)
+	}
+	if k.device, err = hkdf.Key(sha256.New, secret, nil, "turboscribe device", sha256.Size); err != nil {
+		return keys{}, fmt.Errorf("derive the key of devices: %w", err)
 	}
 	return k, nil
 }

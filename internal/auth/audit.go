@@ -70,6 +70,7 @@ type Origin struct {
 	IP        string
 	UserAgent string
 	RequestID string
+	Device    string // what it says it is known by, see Grant
 }
 
 type originKey struct{}

@@ -30,6 +30,8 @@ type Grant struct {
 	Refresh        string // opaque, for one use
 	RefreshExpires time.Time
 	CSRF           string // for as long as the sign-in
+	Device         string // by which this device is known from now on; empty when refreshing
+	DeviceExpires  time.Time
 }
 
 // open starts a new family of sessions for the user.
@@ -52,7 +54,12 @@ func (s *Service) open(ctx context.Context, u *User) (*Grant, error) {
 	if err := s.Audit(ctx, Entry{Action: SignedIn, SubjectID: u.ID}); err != nil {
 		return nil, err
 	}
-	return s.grant(u, session, token)
+	g, err := s.grant(u, session, token)
+	if err != nil {
+		return nil, err
+	}
+	g.Device, g.DeviceExpires, err = s.newDevice(u.ID)
+	return g, err
 }
 
 // Refresh exchanges a refresh token for new ones. Within 30 seconds it may be

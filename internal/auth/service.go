@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/rate"
 )
 
 // Options configures a Service. Only Secrets and Issuer are required.
@@ -22,6 +23,7 @@ type Options struct {
 	AccessTTL  time.Duration // 10 minutes
 	RefreshTTL time.Duration // 30 days without a refresh end a sign-in
 	Argon2     Argon2        // the cost of a new hash
+	Attempts   Attempts      // counts wrong passwords; in this process alone by default
 	Now        func() time.Time
 	Rand       io.Reader
 }
@@ -35,6 +37,7 @@ type Service struct {
 	refreshTTL time.Duration
 	now        func() time.Time
 	rand       io.Reader
+	attempts   Attempts
 	parser     *jwt.Parser
 	hasher     *hasher
 	nobody     string // a hash that no password is known for
@@ -43,7 +46,7 @@ type Service struct {
 
 // NewService returns a service, or says what is wrong with the options.
 func NewService(ctx context.Context, store Store, o Options) (*Service, error) {
-	s := &Service{store: store, issuer: o.Issuer, accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, now: o.Now, rand: o.Rand}
+	s := &Service{store: store, issuer: o.Issuer, accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, attempts: o.Attempts, now: o.Now, rand: o.Rand}
 	s.setDefaults()
 	if o.Issuer == "" {
 		return nil, errors.New("the issuer of access tokens is not set")
@@ -75,6 +78,9 @@ func (s *Service) setDefaults() {
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader
+	}
+	if s.attempts == nil {
+		s.attempts = rate.NewLimiter(nil, s.now)
 	}
 }
 
@@ -124,14 +130,22 @@ func (s *Service) create(ctx context.Context, email, password string, r Role) (*
 }
 
 // Login signs a person in. Unauthenticated wrong_credentials is the one answer,
-// after the same work, to a wrong password and to an unknown address. Forbidden
+// after the same work, to a wrong password and to an unknown address. RateLimited
+// too_many_attempts: too many were wrong lately. Forbidden
 // account_disabled is told to whoever has the password.
 func (s *Service) Login(ctx context.Context, email, password string) (*Grant, error) {
 	u, err := s.find(ctx, email)
 	if err != nil {
 		return nil, err
 	}
+	guess, err := s.begin(ctx, email, u.ID)
+	if err != nil {
+		return nil, err
+	}
 	ok, stale, err := s.hasher.verify(ctx, u.PasswordHash, password)
+	if ok || err != nil {
+		guess.undo(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("check the password of %s: %w", u.ID, err)
 	}

@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"context"
+	"math"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/rate"
+)
+
+// Attempts counts wrong passwords; rate.Limiter does.
+type Attempts interface {
+	Take(ctx context.Context, buckets ...rate.Bucket) []rate.Level
+	GiveBack(ctx context.Context, buckets ...rate.Bucket)
+}
+
+// attempt is one guess at what only its owner knows.
+type attempt struct {
+	s       *Service
+	buckets []rate.Bucket
+}
+
+// begin counts an attempt at the account of that name, which need not exist, before
+// anything is compared: many at once are no more than one after the other. RateLimited
+// too_many_attempts: it comes too early, whether or not it is right.
+//
+// Nobody is locked out. From one network each next attempt takes longer, up to ten
+// minutes. All networks together wait up to a minute, or a botnet would have as many
+// attempts as it has machines. A device on which its owner has signed in before has
+// attempts of its own, which nobody else can use up.
+func (s *Service) begin(ctx context.Context, name string, user uuid.UUID) (attempt, error) {
+	a := attempt{s: s}
+	name = strings.ToLower(strings.TrimSpace(name))
+	from := OriginOf(ctx)
+	if device, known := s.knownDevice(user, from.Device); known {
+		a.buckets = slower("device "+device, step{10, 10 * time.Second}, step{30, time.Minute})
+	} else {
+		network := wideNetwork(from.IP)
+		a.buckets = slower(name+" from "+network, step{5, 10 * time.Second}, step{15, time.Minute}, step{50, 10 * time.Minute})
+		a.buckets = append(a.buckets, slower("account "+name, step{20, 5 * time.Second}, step{100, time.Minute})...)
+		a.buckets = append(a.buckets, slower("anything from "+network, step{100, 6 * time.Second})...)
+	}
+	levels := s.attempts.Take(ctx, a.buckets...)
+	var granted []rate.Bucket
+	var wait time.Duration
+	for i, l := range levels {
+		if l.Granted > 0 {
+			granted = append(granted, a.buckets[i])
+			continue
+		}
+		wait = max(wait, l.Wait)
+	}
+	if len(granted) == len(levels) {
+		return a, nil
+	}
+	s.attempts.GiveBack(ctx, granted...)
+	return a, tooManyAttempts(wait)
+}
+
+// undo gives back an attempt that was no guess.
+func (a attempt) undo(ctx context.Context) { a.s.attempts.GiveBack(ctx, a.buckets...) }
+
+// step is how many attempts may be made, and how long each takes once they are.
+type step struct {
+	burst int
+	every time.Duration
+}
+
+// slower returns the buckets of something that takes longer with each step.
+func slower(key string, steps ...step) (buckets []rate.Bucket) {
+	for _, st := range steps {
+		buckets = append(buckets, rate.Bucket{
+			Key: "attempts at " + key + " every " + st.every.String(), Limit: rate.Limit{Burst: st.burst, Every: st.every},
+		})
+	}
+	return buckets
+}
+
+// wideNetwork returns what is cheap to have all addresses of: a /24, or a /64 of IPv6.
+func wideNetwork(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return ip
+	}
+	addr = addr.Unmap().WithZone("")
+	bits := 64
+	if addr.Is4() {
+		bits = 24
+	}
+	return netip.PrefixFrom(addr, bits).Masked().String()
+}
+
+func tooManyAttempts(wait time.Duration) error {
+	seconds := max(1, int(math.Ceil(wait.Seconds())))
+	return fault.New(fault.RateLimited, "Too many wrong passwords were tried. Wait %d seconds and try again, or use a device on which you have signed in before.", seconds).
+		WithCode("too_many_attempts").With("retryAfter", seconds)
+}

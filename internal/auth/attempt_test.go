@@ -1,0 +1,198 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/auth/authtest"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// from returns the context of a request from that address and device.
+func from(t *testing.T, ip, device string) context.Context {
+	t.Helper()
+	return auth.WithOrigin(t.Context(), auth.Origin{IP: ip, Device: device})
+}
+
+// TestService_Login_botnet: ten thousand wrong passwords for one account, each from
+// another network, a tenth of a second apart. Its owner signs in all the while, on the
+// device that is known, and from the very network of an attacker. An unknown device at a
+// new address has to wait, a minute at most, and is then let in: nobody is locked out.
+func TestService_Login_botnet(t *testing.T) {
+	t.Parallel()
+	s, c := newService(t, new(authtest.Store))
+	known := register(t, s)
+	compared := 0
+	for i := range 10000 {
+		_, err := s.Login(from(t, fmt.Sprintf("10.%d.%d.1", i/250, i%250), ""), ada, "wrong password")
+		switch code(err) {
+		case "wrong_credentials":
+			compared++
+		case "too_many_attempts":
+		default:
+			t.Fatal(err)
+		}
+		if i%1000 == 999 {
+			for _, ip := range []string{"192.0.2.1", fmt.Sprintf("10.%d.%d.1", i/250, i%250)} {
+				if _, err := s.Login(from(t, ip, known.Device), ada, password); err != nil {
+					t.Errorf("after %d attempts the owner at %s: %v", i+1, ip, err)
+				}
+			}
+		}
+		c.advance(100 * time.Millisecond)
+	}
+	if compared > 120 {
+		t.Errorf("%d passwords were compared within a quarter of an hour", compared)
+	}
+	_, err := s.Login(from(t, "198.51.100.1", ""), ada, password)
+	if code(err) != "too_many_attempts" {
+		t.Fatalf("an unknown device at a new address: got %v", err)
+	}
+	wait, _ := fault.Of(err).Details["retryAfter"].(int)
+	if wait < 1 || wait > 60 {
+		t.Errorf("it has to wait for %d seconds", wait)
+	}
+	c.advance(time.Duration(wait) * time.Second)
+	if _, err := s.Login(from(t, "198.51.100.1", ""), ada, password); err != nil {
+		t.Errorf("%d seconds later: %v", wait, err)
+	}
+}
+
+// TestService_Login_slower: from one network each next attempt takes longer, whether or
+// not there is such an account, and right ones are not counted.
+func TestService_Login_slower(t *testing.T) {
+	t.Parallel()
+	s, c := newService(t, new(authtest.Store))
+	register(t, s)
+	for _, email := range []string{ada, "nobody@example.com", "no address"} {
+		ctx := from(t, "192.0.2.1", "")
+		if email == ada {
+			for range 100 {
+				if _, err := s.Login(ctx, ada, password); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var waits []int
+		for attempts := 0; attempts < 60; {
+			_, err := s.Login(ctx, email, "wrong password")
+			if code(err) == "wrong_credentials" {
+				attempts++
+				continue
+			}
+			wait, _ := fault.Of(err).Details["retryAfter"].(int)
+			if code(err) != "too_many_attempts" || wait == 0 {
+				t.Fatal(err)
+			}
+			if len(waits) == 0 || wait > waits[len(waits)-1] {
+				waits = append(waits, wait)
+			}
+			c.advance(time.Duration(wait) * time.Second)
+		}
+		if len(waits) < 3 || waits[0] > 10 || waits[len(waits)-1] < 500 || waits[len(waits)-1] > 600 {
+			t.Errorf("%s: the delays grow like this: %v", email, waits)
+		}
+		c.advance(24 * time.Hour)
+	}
+}
+
+// TestService_Login_spraying: one network that tries one password on many accounts is
+// slowed, and other networks are not.
+func TestService_Login_spraying(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t, new(authtest.Store))
+	register(t, s)
+	for i := range 101 {
+		_, err := s.Login(from(t, fmt.Sprint("192.0.2.", i), ""), fmt.Sprintf("somebody%d@example.com", i), password)
+		want := "wrong_credentials"
+		if i == 100 {
+			want = "too_many_attempts"
+		}
+		if code(err) != want {
+			t.Errorf("the %d.: got %v, want %s", i+1, err, want)
+		}
+	}
+	for _, ip := range []string{"198.51.100.1", "2001:db8::1"} {
+		if _, err := s.Login(from(t, ip, ""), ada, password); err != nil {
+			t.Errorf("%s: %v", ip, err)
+		}
+	}
+}
+
+// TestService_Login_device: what a device is known by is worth something to its owner
+// alone, for a year, and does not make passwords free to guess.
+func TestService_Login_device(t *testing.T) {
+	t.Parallel()
+	s, c := newService(t, new(authtest.Store))
+	mine := register(t, s)
+	other, err := s.Register(t.Context(), "bob@example.com", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refreshed, err := s.Refresh(t.Context(), mine.Refresh)
+	if err != nil || refreshed.Device != "" {
+		t.Errorf("a refresh gave the device %q, %v", refreshed.Device, err)
+	}
+	try := func(device string) string {
+		t.Helper()
+		_, err := s.Login(from(t, "192.0.2.1", device), ada, password)
+		return code(err)
+	}
+	attack := func() {
+		t.Helper()
+		for i := range 100 {
+			_, err := s.Login(from(t, fmt.Sprintf("10.0.%d.1", i), ""), ada, "wrong password")
+			if err == nil {
+				t.Fatal("the attack went through")
+			}
+		}
+	}
+	attack()
+	broken := []byte(mine.Device)
+	broken[3] ^= 1
+	for name, tt := range map[string]struct{ device, want string }{
+		"own": {mine.Device, ""}, "somebody else's": {other.Device, "too_many_attempts"}, "none": {"", "too_many_attempts"},
+		"changed": {string(broken), "too_many_attempts"}, "cut": {mine.Device[:40], "too_many_attempts"}, "nonsense": {"x", "too_many_attempts"},
+	} {
+		if got := try(tt.device); got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+	for i := range 11 {
+		_, err := s.Login(from(t, fmt.Sprintf("172.16.%d.1", i), mine.Device), ada, "wrong password")
+		if refused := code(err) == "too_many_attempts"; refused != (i == 10) {
+			t.Errorf("the %d. with a stolen device: got %v", i+1, err)
+		}
+	}
+	c.advance(365 * 24 * time.Hour)
+	attack()
+	if got := try(mine.Device); got != "too_many_attempts" {
+		t.Errorf("a year later: got %q", got)
+	}
+}
+
+// TestService_Login_atOnce: those who guess at the same moment gain nothing by it.
+func TestService_Login_atOnce(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t, new(authtest.Store))
+	register(t, s)
+	answers := make(chan string)
+	for range 50 {
+		go func() {
+			_, err := s.Login(from(t, "192.0.2.1", ""), ada, "wrong password")
+			answers <- code(err)
+		}()
+	}
+	compared := 0
+	for range 50 {
+		if <-answers == "wrong_credentials" {
+			compared++
+		}
+	}
+	if compared > 5 || compared == 0 {
+		t.Errorf("%d of 50 were compared", compared)
+	}
+}
