@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,7 +16,7 @@ import (
 )
 
 // readJSON decodes a body of exactly one JSON value into v. Unsupported
-// not_json; Invalid malformed_json names the field that is wrong or unknown;
+// not_json; Invalid malformed_json names the field that is wrong, unknown or there twice;
 // TooLarge body_too_large.
 func readJSON(c echo.Context, v any) error {
 	r := c.Request()
@@ -23,7 +24,11 @@ func readJSON(c echo.Context, v any) error {
 	if err != nil || kind != echo.MIMEApplicationJSON {
 		return fault.New(fault.Unsupported, "Send the body as JSON, with the header Content-Type: application/json.").WithCode("not_json")
 	}
-	d := json.NewDecoder(r.Body)
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return malformed(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return malformed(err)
@@ -31,7 +36,7 @@ func readJSON(c echo.Context, v any) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return malformed(errTrailing)
 	}
-	return nil
+	return strict(raw)
 }
 
 var errTrailing = errors.New("there is something behind the JSON value")

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// Strict is for tests.
+var Strict = strict
+
 // Routes returns every route of the router, such as "GET /api/v1/me", sorted. HEAD
 // goes without saying where there is GET.
 func (s *Server) Routes() []string {
