@@ -230,7 +230,10 @@ func checkCues(t testing.TB, file string, cues []parsedCue, rules CueRules, want
 	t.Helper()
 	var text strings.Builder
 	last := 0
-	for _, c := range cues {
+	for i, c := range cues {
+		if i+1 < len(cues) {
+			checkHaste(t, c, cues[i+1].start, rules)
+		}
 		if c.start < last || c.end <= c.start || c.end-c.start > int(rules.MaxDuration.Milliseconds()) {
 			t.Fatalf("cue from %d to %d ms after %d in\n%s", c.start, c.end, last, file)
 		}
@@ -251,6 +254,20 @@ func checkCues(t testing.TB, file string, cues []parsedCue, rules CueRules, want
 	}
 	if got != want {
 		t.Fatalf("cues have %q, want %q", got, want)
+	}
+}
+
+// checkHaste checks that a cue which is too short, or read too fast, ends where the next
+// one begins: there was no time to give it.
+func checkHaste(t testing.TB, c parsedCue, next int, rules CueRules) {
+	t.Helper()
+	wide := 0
+	for _, l := range c.lines {
+		wide += columns(l)
+	}
+	wanted := min(max(int(float64(wide)/rules.MaxCPS*1000), int(rules.MinDuration.Milliseconds())), int(rules.MaxDuration.Milliseconds()))
+	if stay := c.end - c.start; stay+1 < wanted && c.end < next {
+		t.Fatalf("%q stays %d of %d ms, and the next cue begins %d ms later", c.lines, stay, wanted, next-c.end)
 	}
 }
 
