@@ -57,9 +57,12 @@ type Limits struct {
 
 // Quota bounds what is on its way; 0 is no bound.
 type Quota struct {
-	UserQueued  int `env:"TS_USER_MAX_QUEUED, default=10000"`
-	UserRunning int `env:"TS_USER_MAX_RUNNING, default=0"`
-	Queued      int `env:"TS_MAX_QUEUED, default=100000"`
+	UserQueued  int   `env:"TS_USER_MAX_QUEUED, default=10000"`
+	UserRunning int   `env:"TS_USER_MAX_RUNNING, default=0"`
+	UserActive  int   `env:"TS_USER_MAX_ACTIVE, default=0"`
+	UserBytes   int64 `env:"TS_USER_MAX_BYTES, default=0"`
+	UserMinutes int   `env:"TS_USER_MAX_MINUTES, default=0"`
+	Queued      int   `env:"TS_MAX_QUEUED, default=100000"`
 }
 
 // Rates bound how many requests a minute has for one account; 0 is no bound. Address is
@@ -203,8 +206,13 @@ func (s S3) validate() error {
 	return checkCAFile("TS_S3_CA_FILE", s.CAFile, "TS_S3_ENDPOINT", s.Endpoint)
 }
 
+// mostMinutes can still be reckoned with.
+const mostMinutes = 100_000_000
+
 func (q Quota) validate() error {
-	return errors.Join(atLeast("TS_USER_MAX_QUEUED", q.UserQueued, 0), atLeast("TS_USER_MAX_RUNNING", q.UserRunning, 0), atLeast("TS_MAX_QUEUED", q.Queued, 0))
+	return errors.Join(atLeast("TS_USER_MAX_QUEUED", q.UserQueued, 0), atLeast("TS_USER_MAX_RUNNING", q.UserRunning, 0), atLeast("TS_MAX_QUEUED", q.Queued, 0),
+		atLeast("TS_USER_MAX_ACTIVE", q.UserActive, 0), atLeast("TS_USER_MAX_BYTES", q.UserBytes, 0),
+		atLeast("TS_USER_MAX_MINUTES", q.UserMinutes, 0), atMost("TS_USER_MAX_MINUTES", q.UserMinutes, mostMinutes))
 }
 
 // maxRate is the most that can be told from no bound.

@@ -51,6 +51,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/auth/logout", who: "anybody", status: 204},
 		{route: "GET /api/v1/auth/csrf", who: "signed in", status: 200},
 		{route: "GET /api/v1/me", who: "signed in", status: 200},
+		{route: "GET /api/v1/me/usage", who: "signed in", status: 200},
 		{route: "GET /api/v1/me/sessions", who: "in person", status: 200},
 		{route: "DELETE /api/v1/me/sessions/:id", who: "in person", status: 204, path: "/api/v1/me/sessions/{session}", own: true},
 		{route: "DELETE /api/v1/me/sessions", who: "in person", status: 204},

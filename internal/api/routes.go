@@ -62,6 +62,7 @@ func (s *Server) routes() []route {
 		{"POST", authPath + "/logout", s.logout, anybody, small},
 		{"GET", authPath + "/csrf", s.csrf, signedIn, small},
 		{"GET", root + "/me", s.me, signedIn, small},
+		{"GET", root + "/me/usage", s.usage, signedIn, small},
 		{"GET", root + "/me/sessions", s.listSessions, inPerson, small},
 		{"DELETE", root + "/me/sessions", s.endOtherSessions, inPerson, small},
 		{"DELETE", root + "/me/sessions/:id", s.endSession, inPerson, small},

@@ -18,11 +18,19 @@ type userJSON struct {
 	Disabled   bool      `json:"disabled"`
 	DisabledAt timestamp `json:"disabledAt"`
 	CreatedAt  timestamp `json:"createdAt"`
+	Quota      quotaJSON `json:"quota"`
+}
+
+// quotaJSON is what an account was given: null is what everybody has, 0 no bound.
+type quotaJSON struct {
+	Bytes   *int64 `json:"bytes"`
+	Minutes *int64 `json:"minutes"`
+	Active  *int64 `json:"active"`
 }
 
 func newUserJSON(u *auth.User) userJSON {
 	return userJSON{
-		UserID: u.ID, Email: u.Email, Role: u.Role, Disabled: u.Disabled(), DisabledAt: timestamp(u.DisabledAt), CreatedAt: timestamp(u.CreatedAt),
+		UserID: u.ID, Email: u.Email, Role: u.Role, Disabled: u.Disabled(), DisabledAt: timestamp(u.DisabledAt), CreatedAt: timestamp(u.CreatedAt), Quota: quotaJSON(u.Quota),
 	}
 }
 
@@ -92,6 +100,7 @@ func (s *Server) showUser(c echo.Context) error {
 type userBody struct {
 	Role     *auth.Role `json:"role"`
 	Disabled *bool      `json:"disabled"`
+	Quota    *quotaJSON `json:"quota"`
 }
 
 func (s *Server) changeUser(c echo.Context) error {
@@ -103,7 +112,7 @@ func (s *Server) changeUser(c echo.Context) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
-	u, err := s.auth.ChangeUser(c.Request().Context(), actor(c), id, auth.UserChange{Role: in.Role, Disabled: in.Disabled})
+	u, err := s.auth.ChangeUser(c.Request().Context(), actor(c), id, auth.UserChange{Role: in.Role, Disabled: in.Disabled, Quota: (*auth.Quota)(in.Quota)})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ const (
 	RoleChanged     Action = "account.role_changed" // details: from, to
 	AccountDisabled Action = "account.disabled"
 	AccountEnabled  Action = "account.enabled"
+	QuotaChanged    Action = "account.quota_changed"
 	KeyCreated      Action = "key.created" // details: prefix, scopes
 	KeyRevoked      Action = "key.revoked" // details: prefix, scopes
 )

@@ -10,6 +10,35 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// Quota is what an administrator has given an account. What is nil is as for everybody,
+// 0 is no bound.
+type Quota struct {
+	Bytes   *int64 // of recordings that are stored
+	Minutes *int64 // of sound, a month
+	Active  *int64 // transcriptions on their way
+}
+
+// The largest quotas: more than anybody has, and little enough to reckon with.
+const (
+	maxBytes   = 1_000_000_000_000_000
+	maxMinutes = 100_000_000
+	maxActive  = 1_000_000_000
+)
+
+func (q Quota) check() error {
+	for _, c := range []struct {
+		name string
+		n    *int64
+		most int64
+	}{{"bytes", q.Bytes, maxBytes}, {"minutes", q.Minutes, maxMinutes}, {"active", q.Active, maxActive}} {
+		if c.n != nil && (*c.n < 0 || *c.n > c.most) {
+			return fault.New(fault.Invalid, "The quota of %s must be 0, for no bound, to %d, or null for what everybody has.", c.name, c.most).
+				WithCode("invalid_quota").With("field", "quota."+c.name)
+		}
+	}
+	return nil
+}
+
 // UserFilter narrows the list of accounts.
 type UserFilter struct {
 	Email    string    // a part of the address; empty: all
@@ -24,6 +53,7 @@ type UserChange struct {
 	At       time.Time
 	Role     *Role
 	Disabled *bool
+	Quota    *Quota
 }
 
 // Entries returns what the audit log has to tell of the change of u. By has who did it.
@@ -39,6 +69,9 @@ func (c UserChange) Entries(by Entry, u *User) (found []Entry) {
 	if c.Disabled != nil && *c.Disabled != u.Disabled() {
 		add(map[bool]Action{true: AccountDisabled, false: AccountEnabled}[*c.Disabled], nil)
 	}
+	if c.Quota != nil {
+		add(QuotaChanged, nil)
+	}
 	return found
 }
 
@@ -46,6 +79,9 @@ func (c UserChange) Entries(by Entry, u *User) (found []Entry) {
 func (c UserChange) Apply(u User) User {
 	if c.Role != nil {
 		u.Role = *c.Role
+	}
+	if c.Quota != nil {
+		u.Quota = *c.Quota
 	}
 	if c.Disabled == nil || *c.Disabled == u.Disabled() {
 		return u
@@ -80,7 +116,7 @@ func (s *Service) User(ctx context.Context, who Actor, id uuid.UUID) (*User, err
 
 // ChangeUser changes an account and returns it as it is then. Who is disabled is signed
 // out everywhere, at once here and in two seconds in other processes. NotFound: there is
-// none of that id. Invalid unknown_role. Conflict last_admin: nobody would be left to
+// none of that id. Invalid unknown_role, invalid_quota. Conflict last_admin: nobody would be left to
 // administer the installation.
 func (s *Service) ChangeUser(ctx context.Context, who Actor, id uuid.UUID, c UserChange) (*User, error) {
 	if err := who.Require(ManageUsers); err != nil {
@@ -91,6 +127,11 @@ func (s *Service) ChangeUser(ctx context.Context, who Actor, id uuid.UUID, c Use
 	}
 	if c.Role != nil && *c.Role == "" {
 		return nil, fault.New(fault.Invalid, "Name a role.").WithCode("unknown_role").With("field", "role")
+	}
+	if c.Quota != nil {
+		if err := c.Quota.check(); err != nil {
+			return nil, err
+		}
 	}
 	return s.change(ctx, who.UserID, id, c)
 }

@@ -16,6 +16,7 @@ type User struct {
 	Role         Role
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero: they may sign in
+	Quota        Quota
 }
 
 // Disabled reports whether an administrator keeps the person out.

@@ -41,7 +41,7 @@ func (e *earlier) domain() *transcription.Earlier {
 func (db *DB) RetryTranscription(ctx context.Context, owner uuid.UUID, next transcription.NextRun) error {
 	after := next.After
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := db.place(ctx, tx, owner); err != nil {
+		if err := db.place(ctx, tx, owner, 0); err != nil {
 			return err
 		}
 		row := new(transcriptionRow)
@@ -84,6 +84,9 @@ func begin(ctx context.Context, tx bun.Tx, t *transcription.Transcription, next 
 		return err
 	}
 	ref := transcription.Ref{ID: next.After.ID, Run: next.After.Run + 1}
+	if err := book(ctx, tx, t.OwnerID, ref); err != nil {
+		return err
+	}
 	return addSteps(ctx, tx, newStepRow(ref, parent{OwnerID: t.OwnerID, Model: o.Model, Priority: o.Priority}, pipeline.Prepare, 0, 1))
 }
 

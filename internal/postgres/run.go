@@ -29,22 +29,28 @@ func (db *DB) Run(ctx context.Context, ref transcription.Ref) (*transcription.Tr
 
 // SaveSource records what is known of the recording; the status becomes preparing.
 // It may be called again as more is known: what s leaves empty stays as it was.
-// Conflict: the lease is lost or the run is over.
+// Conflict: the lease is lost or the run is over. TooLarge quota_minutes: its owner has
+// not so much left this month.
 func (db *DB) SaveSource(ctx context.Context, l pipeline.Lease, s pipeline.Source) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return saveSource(ctx, tx, l, s)
+		return db.saveSource(ctx, tx, l, s)
 	})
 	return wrap(err, "save the source of %s", l.Step.Ref)
 }
 
-func saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pipeline.Source) error {
+func (db *DB) saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pipeline.Source) error {
+	if s.Duration > 0 {
+		if err := db.afford(ctx, tx, l.Step.Ref, s.Duration); err != nil {
+			return err
+		}
+	}
 	if _, err := lockRun(ctx, tx, l.Step.Ref); err != nil {
 		return err
 	}
 	if err := hold(ctx, tx, l, pipeline.Prepare); err != nil {
 		return err
 	}
-	return move(ctx, tx, change{ref: l.Step.Ref, to: transcription.Preparing, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+	err := move(ctx, tx, change{ref: l.Step.Ref, to: transcription.Preparing, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 		if s.Duration > 0 {
 			q = q.Set("duration_samples = ?", s.Duration)
 		}
@@ -59,6 +65,10 @@ func saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pipeline.Sou
 		}
 		return q
 	})
+	if err != nil || s.Duration == 0 {
+		return err
+	}
+	return bookLength(ctx, tx, l.Step.Ref, s.Duration)
 }
 
 // FinishPrepare records that there are no more chunks and the true length; the
@@ -67,7 +77,7 @@ func saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pipeline.Sou
 // is over.
 func (db *DB) FinishPrepare(ctx context.Context, l pipeline.Lease, s pipeline.Source) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := saveSource(ctx, tx, l, s); err != nil {
+		if err := db.saveSource(ctx, tx, l, s); err != nil {
 			return err
 		}
 		if err := tiled(ctx, tx, l.Step.Ref, s.Chunks); err != nil {
@@ -217,6 +227,9 @@ func fail(ctx context.Context, tx bun.Tx, p parent, c change, f transcription.Fa
 		return err
 	}
 	if f.Hopeless() && !p.Earlier {
+		if err := throwAway(ctx, tx, c.ref.ID); err != nil {
+			return err
+		}
 		return discard(ctx, tx, transcription.Prefix(p.OwnerID, c.ref.ID))
 	}
 	return discardChunks(ctx, tx, p, c.ref, kept)

@@ -115,13 +115,16 @@ var listed = []string{
 func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcription) error {
 	file, row := newFileRow(&t.File), newTranscriptionRow(t)
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := db.place(ctx, tx, t.OwnerID); err != nil {
+		if err := db.place(ctx, tx, t.OwnerID, t.File.Size); err != nil {
 			return err
 		}
 		if err := tx.NewInsert().Model(file).Returning("created_at").Scan(ctx); err != nil {
 			return err
 		}
 		if err := tx.NewInsert().Model(row).Returning("created_at, updated_at").Scan(ctx); err != nil {
+			return err
+		}
+		if err := book(ctx, tx, t.OwnerID, t.Ref()); err != nil {
 			return err
 		}
 		step := newStepRow(t.Ref(), parent{OwnerID: t.OwnerID, Model: t.Options.Model, Priority: t.Options.Priority}, pipeline.Prepare, 0, 1)
@@ -235,6 +238,12 @@ func (db *DB) CancelTranscription(ctx context.Context, owner, id uuid.UUID) erro
 func (db *DB) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var file uuid.UUID
+		if err := tx.NewRaw("SELECT true FROM transcriptions WHERE id = ? AND owner_id = ? FOR UPDATE", id, owner).Scan(ctx, new(bool)); err != nil {
+			return none(err, "There is no transcription %s.", id)
+		}
+		if err := settleUsage(ctx, tx, id); err != nil {
+			return err
+		}
 		err := tx.NewRaw("DELETE FROM transcriptions WHERE id = ? AND owner_id = ? RETURNING file_id", id, owner).Scan(ctx, &file)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)

@@ -64,6 +64,11 @@ func move(ctx context.Context, tx bun.Tx, c change, set ...func(*bun.UpdateQuery
 	if err != nil || from == c.to {
 		return err
 	}
+	if c.to.Final() {
+		if err := settleUsage(ctx, tx, c.ref.ID); err != nil {
+			return err
+		}
+	}
 	return announce(ctx, tx, c, from)
 }
 

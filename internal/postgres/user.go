@@ -21,10 +21,16 @@ type userRow struct {
 	Role         auth.Role
 	CreatedAt    time.Time
 	DisabledAt   time.Time `bun:",nullzero"`
+	QuotaBytes   *int64
+	QuotaMinutes *int64
+	QuotaActive  *int64
 }
 
 func (r *userRow) domain() *auth.User {
-	return &auth.User{ID: r.ID, Email: r.Email, PasswordHash: r.PasswordHash, Role: r.Role, CreatedAt: r.CreatedAt.UTC(), DisabledAt: utc(r.DisabledAt)}
+	return &auth.User{
+		ID: r.ID, Email: r.Email, PasswordHash: r.PasswordHash, Role: r.Role, CreatedAt: r.CreatedAt.UTC(), DisabledAt: utc(r.DisabledAt),
+		Quota: auth.Quota{Bytes: r.QuotaBytes, Minutes: r.QuotaMinutes, Active: r.QuotaActive},
+	}
 }
 
 // CreateUser inserts a user. Conflict email_taken: somebody has that address,
@@ -107,6 +113,7 @@ func (db *DB) ChangeUser(ctx context.Context, id uuid.UUID, c auth.UserChange, b
 		old := row.domain()
 		u = c.Apply(*old)
 		_, err := tx.NewUpdate().Model((*userRow)(nil)).Set("role = ?", u.Role).Set("disabled_at = ?", bun.NullTime{Time: u.DisabledAt}).
+			Set("quota_bytes = ?", u.Quota.Bytes).Set("quota_minutes = ?", u.Quota.Minutes).Set("quota_active = ?", u.Quota.Active).
 			Set("updated_at = clock_timestamp()").Where("id = ?", id).Exec(ctx)
 		if err != nil {
 			return err

@@ -44,27 +44,3 @@ func mayAsk(who auth.Actor, o Options) error {
 	}
 	return nil
 }
-
-// Quota bounds what is on its way. 0 is no bound.
-type Quota struct {
-	Queued  int // of one owner, waiting to be begun
-	Running int // of one owner, at once
-	Backlog int // of all, waiting to be begun
-}
-
-// queueWait is how many seconds somebody should wait whose upload found no place.
-const queueWait = 60
-
-// Admit returns nil when the owner may add one to so many that wait of theirs, and of
-// all. RateLimited too_many_queued; Unavailable queue_full.
-func (q Quota) Admit(queued, backlog int) error {
-	if q.Queued > 0 && queued >= q.Queued {
-		return fault.New(fault.RateLimited, "%d of your transcriptions wait to be begun, which is as many as may. Wait until some have ended, or cancel some.", queued).
-			WithCode("too_many_queued").With("limit", q.Queued).With("queued", queued).With("retryAfter", queueWait)
-	}
-	if q.Backlog > 0 && backlog >= q.Backlog {
-		return fault.New(fault.Unavailable, "More recordings wait than this installation can take at present. Try again in a few minutes.").
-			WithCode("queue_full").With("retryAfter", queueWait)
-	}
-	return nil
-}

@@ -23,6 +23,8 @@ type Store interface {
 	// Admit returns nil when there is a place in the queue for one more of the owner's,
 	// else what Quota.Admit says. CreateTranscription and RetryTranscription ask again.
 	Admit(ctx context.Context, owner uuid.UUID) error
+	// Usage returns what an owner has used, and the quota that holds for them.
+	Usage(ctx context.Context, owner uuid.UUID) (Usage, Quota, error)
 	// CreateTranscription inserts the file and the transcription, queued, with its
 	// prepare step, in one transaction, which also takes BeginUpload back.
 	CreateTranscription(ctx context.Context, t *Transcription) error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
@@ -54,8 +55,11 @@ func Open(ctx context.Context, kind transcription.ActorKind, name string, o Serv
 	}
 	b.DB, err = postgres.Open(postgres.Options{
 		URL: o.Postgres.URL, Name: name, Kind: kind, MaxConns: o.Postgres.MaxConns,
-		Quota: transcription.Quota{Queued: o.Quota.UserQueued, Running: o.Quota.UserRunning, Backlog: o.Quota.Queued},
-		Tell:  func(id uuid.UUID) { b.Redis.Tell(id.String()) },
+		Quota: transcription.Quota{
+			Queued: o.Quota.UserQueued, Running: o.Quota.UserRunning, Active: o.Quota.UserActive, Backlog: o.Quota.Queued,
+			Bytes: o.Quota.UserBytes, Sound: time.Duration(o.Quota.UserMinutes) * time.Minute,
+		},
+		Tell: func(id uuid.UUID) { b.Redis.Tell(id.String()) },
 	})
 	if err != nil {
 		return b, err

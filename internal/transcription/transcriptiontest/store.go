@@ -32,6 +32,7 @@ type Store struct {
 	installed []string
 	refused   map[string]string
 	quota     transcription.Quota
+	spent     map[uuid.UUID]time.Duration // by owner, for runs that are no more
 	paused    map[string]*transcription.Pause
 	broken    func(context.Context) error
 	told      time.Time // by now, last
@@ -111,21 +112,62 @@ func (s *Store) Admit(ctx context.Context, owner uuid.UUID) error {
 		return err
 	}
 	defer unlock()
-	return s.admit(owner)
+	return s.quota.Admit(s.usage(owner), 1)
 }
 
-func (s *Store) admit(owner uuid.UUID) error {
-	own, all := 0, 0
+// Usage implements transcription.Store.
+func (s *Store) Usage(ctx context.Context, owner uuid.UUID) (transcription.Usage, transcription.Quota, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return transcription.Usage{}, transcription.Quota{}, err
+	}
+	defer unlock()
+	return s.usage(owner), s.quota, nil
+}
+
+// usage counts every run of this month: those whose rows have changed since are in spent.
+func (s *Store) usage(owner uuid.UUID) transcription.Usage {
+	u := transcription.Usage{At: time.Now().UTC(), Sound: s.spent[owner]}
 	for _, t := range s.rows {
-		if t.Status != transcription.Queued {
+		if t.Status == transcription.Queued {
+			u.Backlog++
+		}
+		if t.OwnerID != owner {
 			continue
 		}
-		all++
-		if t.OwnerID == owner {
-			own++
+		u.Bytes += t.File.Size
+		if t.Status == transcription.Queued {
+			u.Queued++
 		}
+		if !t.Status.Final() {
+			u.Active++
+		}
+		u.Sound += cost(t)
 	}
-	return s.quota.Admit(own, all)
+	return u
+}
+
+// cost is what a run takes of its owner's month.
+func cost(t transcription.Transcription) time.Duration {
+	switch t.Status {
+	case transcription.Failed:
+		return 0
+	case transcription.Canceled:
+		return time.Duration(t.Progress * float64(t.Duration))
+	default:
+		return t.Duration
+	}
+}
+
+// spend keeps what a run has cost that is about to be replaced or deleted.
+func (s *Store) spend(t transcription.Transcription) {
+	if s.spent == nil {
+		s.spent = map[uuid.UUID]time.Duration{}
+	}
+	if !t.Status.Final() {
+		t.Status = transcription.Canceled
+	}
+	s.spent[t.OwnerID] += cost(t)
 }
 
 // CreateTranscription implements transcription.Store.
@@ -135,7 +177,7 @@ func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transc
 		return err
 	}
 	defer unlock()
-	if err := s.admit(t.OwnerID); err != nil {
+	if err := s.quota.Admit(s.usage(t.OwnerID), t.File.Size); err != nil {
 		return err
 	}
 	if _, ok := s.rows[t.ID]; ok {
@@ -320,9 +362,10 @@ func (s *Store) RetryTranscription(ctx context.Context, owner uuid.UUID, next tr
 	if t.Run != next.After.Run {
 		t.Status = transcription.Queued
 	}
-	if err := errors.Join(t.Retriable(), s.admit(owner)); err != nil {
+	if err := errors.Join(t.Retriable(), s.quota.Admit(s.usage(owner), 0)); err != nil {
 		return err
 	}
+	s.spend(t)
 	if t.Status == transcription.Completed {
 		t.Earlier = &transcription.Earlier{
 			Run: t.Run, Model: t.Model, Language: t.Language, LanguageConfidence: t.LanguageConfidence, CompletedAt: t.CompletedAt,
@@ -345,9 +388,11 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 		return err
 	}
 	defer unlock()
-	if _, err := s.own(owner, id); err != nil {
+	t, err := s.own(owner, id)
+	if err != nil {
 		return err
 	}
+	s.spend(t)
 	delete(s.rows, id)
 	delete(s.events, id)
 	delete(s.revisions, id)

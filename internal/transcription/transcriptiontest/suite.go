@@ -24,6 +24,8 @@ type World interface {
 	// End ends the run of a queued transcription as completed, with some text and
 	// segments, or as failed.
 	End(t *testing.T, id uuid.UUID, as transcription.Status)
+	// Bound makes q the quota of everybody.
+	Bound(q transcription.Quota)
 	// Report makes these the models of the one living worker.
 	Report(t *testing.T, models ...string)
 	// Refuses makes these what it reports of the files that it cannot use.
@@ -54,6 +56,8 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"models are those of the workers":    testModels,
 		"files that workers cannot use":      testRefused,
 		"queues are paused and resumed":      testQueues,
+		"what is used is counted":            testUsage,
+		"no more is taken than there may be": testQuota,
 		"how one stands":                     testStanding,
 		"how one of somebody else's stands":  testStandingOwners,
 		"a change shows in its time":         testStandingTime,
