@@ -2,7 +2,7 @@
 # `make test` are enough. Results go to stdout, everything else to stderr.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status build test cover bench microbench chaos followers soak lint fmt check clean purge packages tools whisper recording
+.PHONY: help demo up down status build test cover fuzz bench microbench chaos followers soak lint fmt check clean purge packages tools whisper recording
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -36,6 +36,9 @@ test: build ## run every test on real servers, which it brings along
 cover: packages ## test coverage of the core packages; fails below 80 %
 	@scripts/packages test
 	@scripts/cover
+
+fuzz: packages ## fuzz what reads outside input: make fuzz [FUZZTIME=60s] [FUZZ=part of a name]
+	@FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' scripts/fuzz
 
 bench: build ## measure against whisper.cpp's own clients: make bench [BENCH=quick|default|long|full] [REPORT=1]
 	@BENCH='$(BENCH)' REPORT='$(REPORT)' scripts/bench

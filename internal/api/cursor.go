@@ -72,9 +72,11 @@ func parseMark(s string) (uuid.UUID, error) {
 	return uuid.UUID(raw), nil
 }
 
+// decodeCursor reads the one spelling of so many bytes: the library passes over line breaks,
+// which make a text longer.
 func decodeCursor(s string, size int) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) != size {
+	if err != nil || len(raw) != size || len(s) != base64.RawURLEncoding.EncodedLen(size) {
 		return nil, fault.New(fault.Invalid, "That is no cursor. Take nextCursor from the page before, or leave it out.").
 			WithCode("invalid_cursor").With("field", "cursor")
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"go/ast"
 	"go/parser"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
@@ -24,6 +26,7 @@ import (
 func FuzzParseCursor(f *testing.F) {
 	f.Add(formatCursor(transcription.Cursor{CreatedAt: time.Unix(1700000000, 123456789), ID: uuid.UUID{1, 2, 3}}))
 	f.Add(strings.Repeat("_", 32))
+	f.Add(strings.Repeat("0", 19) + "\n" + strings.Repeat("0", 13))
 	f.Add("AAAA")
 	f.Add("")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -36,6 +39,53 @@ func FuzzParseCursor(f *testing.F) {
 		}
 		if s != "" && formatCursor(c) != s {
 			t.Errorf("%q comes back as %q", s, formatCursor(c))
+		}
+	})
+}
+
+// FuzzParsePlace: so do those of the other lists.
+func FuzzParsePlace(f *testing.F) {
+	f.Add(formatPlace(1 << 40))
+	f.Add(formatMark(uuid.UUID{1, 2, 3}))
+	f.Add("__________8")
+	f.Add("00000000000\r")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := parsePlace(s)
+		if err == nil && s != "" && formatPlace(n) != s || err != nil && (n != 0 || fault.Of(err).Code != "invalid_cursor") {
+			t.Errorf("%q: got the place %d, %v", s, n, err)
+		}
+		id, err := parseMark(s)
+		if err == nil && s != "" && formatMark(id) != s || err != nil && (id != uuid.Nil || fault.Of(err).Code != "invalid_cursor") {
+			t.Errorf("%q: got the mark %s, %v", s, id, err)
+		}
+	})
+}
+
+// FuzzReadJSON: whatever the body, it is read to its end or refused in words.
+func FuzzReadJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"name":"a","count":1,"list":["a"],"at":"2026-01-02T03:04:05Z","inner":{"on":true}}`, `{"name":1}`, `{"count":1e999}`, `{"other":1}`, `{"name":"\ud800"}`,
+		`{} {}`, `[]`, `null`, ``, "\xef\xbb\xbf{}", `{"name":"a","name":"b","NAME":"c"}`, strings.Repeat(`{"inner":`, 20_000),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var v struct {
+			Name  string
+			Count int
+			List  []string
+			At    *time.Time
+			Inner struct{ On bool }
+		}
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+		err := readJSON(echo.New().NewContext(r, httptest.NewRecorder()), &v)
+		if err == nil && !json.Valid(body) {
+			t.Errorf("%q passed for JSON", body)
+		}
+		if err != nil && (fault.Of(err).Code != "malformed_json" || fault.Of(err).Message == "") {
+			t.Errorf("%q: got %v", body, err)
 		}
 	})
 }

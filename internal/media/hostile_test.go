@@ -286,3 +286,23 @@ func TestSniff_passes(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSniff: the head of a file is anything. What passes is called sound or film, or not known.
+func FuzzSniff(f *testing.F) {
+	f.Add(wavTone(10))
+	for _, head := range []string{"", "fLaC", "OggS", "\x00\x00\x00\x20ftypisom", "#EXTM3U\n", "PK\x03\x04", "<?xml?>", "ID3\x04\x00\x00\x00\x00\x00\x00", "\x1aE\xdf\xa3"} {
+		f.Add([]byte(head))
+	}
+	f.Fuzz(func(t *testing.T, head []byte) {
+		kind, err := Sniff(head)
+		if err == nil && !maybeMedia(kind) || err != nil && kind != "" {
+			t.Errorf("%q: got %q, %v", head, kind, err)
+		}
+		if err == nil {
+			return
+		}
+		if code := fault.Of(err).Code; code != codeUnsupported && code != codeEmptyFile {
+			t.Errorf("%q: got %v", head, err)
+		}
+	})
+}

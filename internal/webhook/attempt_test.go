@@ -1,9 +1,12 @@
 package webhook
 
 import (
+	"bytes"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func TestOutcome(t *testing.T) {
@@ -102,4 +105,22 @@ func TestReadRetryAfter(t *testing.T) {
 			t.Errorf("%q: got %v, want %v", header, got, want)
 		}
 	}
+}
+
+// FuzzAnswer: what a receiver says of itself bounds no wait beyond the longest, and fits into
+// a row of the database.
+func FuzzAnswer(f *testing.F) {
+	f.Add(503, "120", []byte("busy"))
+	f.Add(429, "Fri, 31 Dec 9999 23:59:59 GMT", []byte("\xff\x00"))
+	f.Add(200, "-1", []byte(nil))
+	f.Add(-1, "99999999999999999999", bytes.Repeat([]byte("ä"), maxExcerpt))
+	f.Fuzz(func(t *testing.T, status int, header string, body []byte) {
+		asked := readRetryAfter(header, time.Unix(1700000000, 0))
+		if o := outcome(Completed, 1, answer{status: status, retryAfter: asked}); asked < 0 || o.After < 0 || o.After > longestRetryAfter {
+			t.Errorf("%q asks for %v and gets %v", header, asked, o.After)
+		}
+		if text := excerpt(body); len(text) > maxExcerpt || !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			t.Errorf("%q became %q", body, text)
+		}
+	})
 }
