@@ -9,15 +9,23 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
 )
 
 // dashboardCSRF is the cookie that the dashboard's library sends back in a header.
 const dashboardCSRF = "XSRF-TOKEN"
 
 // dashboard serves the dashboard of the queues, with a policy for its pages: they
-// hold scripts and styles within the HTML.
+// hold scripts and styles within the HTML. Whoever changes something in it is recorded
+// before, since it answers by itself.
 func (s *Server) dashboard(c echo.Context) error {
 	c.Response().Header().Set("Content-Security-Policy", s.queuesCSP)
+	if method := c.Request().Method; !safe(method) {
+		if err := s.audit(c, auth.QueuesChanged, map[string]any{"method": method}); err != nil {
+			return err
+		}
+	}
 	if who := actor(c); safe(c.Request().Method) {
 		c.SetCookie(s.cookies.readable(dashboardCSRF, s.auth.CSRFToken(who), queuesPath, who.Expires))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -43,12 +44,18 @@ func (s *Server) pauseQueue(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.audit(c, auth.QueuePaused, map[string]any{"queue": q.Name}); err != nil {
+		return err
+	}
 	return answer(c, http.StatusOK, newQueueJSON(q))
 }
 
 func (s *Server) resumeQueue(c echo.Context) error {
 	q, err := s.transcriptions.ResumeQueue(c.Request().Context(), actor(c), c.Param("name"))
 	if err != nil {
+		return err
+	}
+	if err := s.audit(c, auth.QueueResumed, map[string]any{"queue": q.Name}); err != nil {
 		return err
 	}
 	return answer(c, http.StatusOK, newQueueJSON(q))

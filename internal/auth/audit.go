@@ -23,8 +23,11 @@ const (
 	AccountDisabled Action = "account.disabled"
 	AccountEnabled  Action = "account.enabled"
 	QuotaChanged    Action = "account.quota_changed"
-	KeyCreated      Action = "key.created" // details: prefix, scopes
-	KeyRevoked      Action = "key.revoked" // details: prefix, scopes
+	KeyCreated      Action = "key.created"      // details: prefix, scopes
+	KeyRevoked      Action = "key.revoked"      // details: prefix, scopes
+	QueuePaused     Action = "queue.paused"     // details: queue
+	QueueResumed    Action = "queue.resumed"    // details: queue
+	QueuesChanged   Action = "queue.intervened" // in the dashboard; details: method
 )
 
 // Entry is one thing that the audit log tells. Entries outlive the account they tell of,

@@ -161,10 +161,11 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Grant, er
 	return s.open(ctx, u)
 }
 
-// refuse records that somebody was not let in, an unknown user as well.
+// refuse records that somebody was not let in, an unknown user as well. One who is deleted
+// at this moment is told the same as before.
 func (s *Service) refuse(ctx context.Context, u *User, why *fault.Error) error {
 	err := s.Audit(ctx, Entry{Action: SignInRefused, SubjectID: u.ID, Details: map[string]any{"reason": why.Code}})
-	if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
 	return why
