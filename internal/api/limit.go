@@ -60,7 +60,7 @@ func (k *classes) of(method, path string) *class {
 		return &k.upload
 	case strings.HasPrefix(path, authPath+"/") && !safe(method) && !slices.Contains(cheapAuthPaths, path):
 		return &k.signIn
-	case strings.HasPrefix(path, root+"/export/"):
+	case strings.HasPrefix(path, root+"/export/"), path == root+"/exports":
 		return &k.export
 	case safe(method):
 		return &k.read

@@ -84,6 +84,7 @@ func (s *Server) routes() []route {
 		{"POST", root + "/transcriptions/:id/retry", s.retryTranscription, write, small},
 		{"DELETE", root + "/transcriptions/:id", s.deleteTranscription, write, small},
 		{"GET", root + "/export/:id", s.exportTranscription, read, small},
+		{"POST", root + "/exports", s.exportTranscriptions, read, small},
 
 		{"GET", adminPath + "/queues", s.listQueues, may(auth.WatchQueues), small},
 		{"POST", adminPath + "/queues/:name/pause", s.pauseQueue, may(auth.ManageQueues), small},

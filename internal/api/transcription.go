@@ -61,44 +61,6 @@ func (s *Server) deleteTranscription(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-func (s *Server) exportTranscription(c echo.Context) error {
-	id, err := readID(c)
-	if err != nil {
-		return err
-	}
-	format, layout, err := readExport(c)
-	if err != nil {
-		return err
-	}
-	t, err := s.transcriptions.Readable(c.Request().Context(), actor(c), id, format)
-	if err != nil {
-		return err
-	}
-	h := c.Response().Header()
-	h.Set(echo.HeaderContentType, format.ContentType)
-	h.Set(echo.HeaderContentDisposition, attachment(format.FileName(t.File.Name)))
-	err = s.exporter.Write(c.Response(), format, t, layout)
-	if err != nil && !c.Response().Committed {
-		h.Del(echo.HeaderContentType) // what is to come is no file
-		h.Del(echo.HeaderContentDisposition)
-	}
-	return err
-}
-
-// readExport returns what an export is to be: txt unless a format is named.
-func readExport(c echo.Context) (transcription.Format, transcription.Layout, error) {
-	q, err := readQuery(c)
-	if err != nil {
-		return transcription.Format{}, transcription.Layout{}, err
-	}
-	format, err := transcription.FindFormat(first(q.Get("format"), "txt"))
-	if err != nil {
-		return transcription.Format{}, transcription.Layout{}, err
-	}
-	layout, err := transcription.ReadLayout(format, q)
-	return format, layout, err
-}
-
 // readID returns the id of the path, which names a transcription.
 func readID(c echo.Context) (uuid.UUID, error) { return readIDOf(c, "transcription") }
 
