@@ -47,6 +47,41 @@ var smallWords = map[string]string{
 	"nl": "en maar of want omdat hoewel terwijl als waar dat die wie dan toen " +
 		"in op aan te van voor met zonder door over onder tussen tegen naar bij uit na tijdens " +
 		"| een de het mijn jouw zijn haar ons onze hun dit deze",
+	"sv": "och men eller samt därför att eftersom medan när om som vilken innan " +
+		"i på till av från för med utan genom om över under mellan mot hos vid efter sedan " +
+		"| en ett den det de min mitt din ditt hans hennes vår vårt deras",
+	"da": "og men eller fordi at mens når hvis som hvor inden " +
+		"i på til af fra for med uden gennem om over under mellem mod hos ved efter " +
+		"| en et den det de min mit din dit hans hendes vores deres",
+	"no": "og men eller fordi at mens når hvis som hvor før " +
+		"i på til av fra for med uten gjennom om over under mellom mot hos ved etter " +
+		"| en ei et den det de min mitt din ditt hans hennes vår vårt deres",
+	"pl": "i a ale lub albo oraz więc bo ponieważ że żeby gdy kiedy jeśli który która które co jak " +
+		"w we na do z ze od dla o po przez przy nad pod przed za między bez u " +
+		"| mój moja moje twój twoja twoje jego jej nasz nasza nasze ten ta to te",
+	"cs": "a i ale nebo protože že aby když jestli který která které co jak " +
+		"v ve na do z ze od pro o po přes při nad pod před za mezi bez u k ke s se " +
+		"| můj moje tvůj tvoje jeho její náš naše ten ta to ty",
+	"ru": "и а но или либо потому что чтобы когда если который которая которое которые как где " +
+		"в во на к ко с со от для о об по через при над под перед за между без у из до " +
+		"| мой моя моё твой твоя его её наш наша их этот эта это эти",
+	"uk": "і й та а але або бо тому що щоб коли якщо який яка яке які як де " +
+		"в у на до з із від для о про по через при над під перед за між без " +
+		"| мій моя моє твій твоя його її наш наша їхній цей ця це ці",
+	"el": "και κι αλλά ή επειδή γιατί ότι πως να όταν αν ενώ που όπως " +
+		"σε στο στη στην στον στα από για με χωρίς κατά μετά πριν μέχρι προς " +
+		"| ένας μια ένα ο η το οι τα του της των τον την",
+	"ro": "și dar sau ori pentru că deoarece când dacă care ce cum unde " +
+		"în la de pe cu fără pentru prin peste sub între după până spre " +
+		"| un o niște",
+	"hu": "és de vagy mert hogy ha amikor ami aki amely mint | a az egy",
+	"tr": "ve ama fakat veya ya çünkü eğer ki | bir bu şu",
+	"id": "dan tetapi atau karena bahwa jika ketika yang di ke dari untuk dengan tanpa pada oleh | seorang sebuah",
+	"vi": "và nhưng hoặc vì nếu khi mà rằng ở trong trên của cho với từ đến | một những các",
+	"ar": "أو ثم لكن لأن إذا عندما حيث الذي التي في من إلى على عن مع بين بعد قبل حتى",
+	"fa": "و یا اما ولی زیرا چون اگر وقتی که در به از با برای بر تا بین بعد پیش | این آن یک",
+	"he": "או אבל כי אם כאשר אשר של על עם אל מן בין אחרי לפני בלי את",
+	"hi": "और या लेकिन मगर क्योंकि कि जब अगर जो | एक यह वह",
 }
 
 // grammarOf returns what is known of the language of that code, nothing for most.
