@@ -59,6 +59,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/api-keys", who: "in person", status: 400, code: "invalid_name", body: `{"name":"","scopes":[]}`},
 		{route: "DELETE /api/v1/api-keys/:id", who: "in person", status: 204, path: "/api/v1/api-keys/{key}", own: true},
 
+		{route: "POST /api/v1/files/upload-token", who: "write", status: 201},
 		{route: "POST /api/v1/files/upload", who: "write", status: 415, code: "not_multipart", body: "{}"},
 		{route: "GET /api/v1/transcriptions", who: "read", status: 200},
 		{route: "GET /api/v1/transcriptions/:id", who: "read", status: 200, path: "/api/v1/transcriptions/{id}", own: true},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -126,11 +127,7 @@ func (s *Server) authenticated(next echo.HandlerFunc) echo.HandlerFunc {
 		if token == "" && !ok {
 			return next(c)
 		}
-		authenticate := s.auth.Authenticate
-		if ok && auth.IsKey(token) { // in a cookie it is none
-			authenticate = s.auth.AuthenticateKey
-		}
-		who, err := authenticate(c.Request().Context(), token)
+		who, err := s.authenticator(c, token, ok)(c.Request().Context(), token)
 		c.Set(callerKey, caller{actor: who, err: err, cookie: !ok})
 		if err == nil {
 			zerolog.Ctx(c.Request().Context()).UpdateContext(func(l zerolog.Context) zerolog.Context {
@@ -138,6 +135,19 @@ func (s *Server) authenticated(next echo.HandlerFunc) echo.HandlerFunc {
 			})
 		}
 		return next(c)
+	}
+}
+
+// authenticator returns what knows tokens of that kind. In a cookie only a sign-in's is
+// one, and one for uploads only where they go.
+func (s *Server) authenticator(c echo.Context, token string, bearer bool) func(context.Context, string) (auth.Actor, error) {
+	switch {
+	case bearer && auth.IsUploadToken(token) && c.Path() == uploadPath:
+		return s.auth.AuthenticateUpload
+	case bearer && auth.IsKey(token):
+		return s.auth.AuthenticateKey
+	default:
+		return s.auth.Authenticate
 	}
 }
 

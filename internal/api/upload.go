@@ -51,6 +51,16 @@ func (s *Server) upload(c echo.Context) error {
 	return answer(c, http.StatusAccepted, uploadJSON{FileID: t.File.ID, TranscriptionID: t.ID, Status: t.Status})
 }
 
+// uploadToken gives a page what it can send a long batch with, nobody being there to
+// refresh a sign-in.
+func (s *Server) uploadToken(c echo.Context) error {
+	token, expires, err := s.auth.UploadToken(c.Request().Context(), actor(c))
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusCreated, map[string]any{"token": token, "expiresAt": timestamp(expires)})
+}
+
 // checkOptions returns what is wrong with those before the file.
 func (s *Server) checkOptions(c echo.Context, o transcription.Options) error {
 	if err := s.transcriptions.CheckOptions(c.Request().Context(), actor(c), o); err != nil {

@@ -37,6 +37,7 @@ type keys struct {
 	refresh []byte
 	csrf    []byte
 	device  []byte
+	upload  []byte
 }
 
 func deriveKeys(secret []byte) (k keys, err error) {
@@ -59,6 +60,9 @@ func deriveKeys(secret []byte) (k keys, err error) {
 	}
 	if k.device, err = hkdf.Key(sha256.New, secret, nil, "turboscribe device", sha256.Size); err != nil {
 		return keys{}, fmt.Errorf("derive the key of devices: %w", err)
+	}
+	if k.upload, err = hkdf.Key(sha256.New, secret, nil, "turboscribe upload token", sha256.Size); err != nil {
+		return keys{}, fmt.Errorf("derive the key of upload tokens: %w", err)
 	}
 	return k, nil
 }

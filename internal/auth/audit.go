@@ -28,6 +28,7 @@ const (
 	QueuePaused     Action = "queue.paused"     // details: queue
 	QueueResumed    Action = "queue.resumed"    // details: queue
 	QueuesChanged   Action = "queue.intervened" // in the dashboard; details: method
+	UploadGranted   Action = "upload.granted"   // a token for uploads
 )
 
 // Entry is one thing that the audit log tells. Entries outlive the account they tell of,

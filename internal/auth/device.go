@@ -51,8 +51,5 @@ func (s *Service) knownDevice(user uuid.UUID, token string) (id string, known bo
 
 // proveDevice returns the claim with its proof behind it.
 func (k keys) proveDevice(claim []byte, user uuid.UUID) []byte {
-	mac := hmac.New(sha256.New, k.device)
-	mac.Write(claim)
-	mac.Write(user[:])
-	return mac.Sum(claim[:len(claim):len(claim)])
+	return prove(k.device, claim, user[:]...)
 }
