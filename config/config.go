@@ -101,6 +101,7 @@ type API struct {
 	TLSCertFile     string        `env:"TS_TLS_CERT_FILE"`
 	TLSKeyFile      string        `env:"TS_TLS_KEY_FILE"`
 	InsecureCookies bool          `env:"TS_INSECURE_COOKIES, default=false"`
+	HSTSSubdomains  bool          `env:"TS_HSTS_SUBDOMAINS, default=false"`
 	AllowedOrigins  []string      `env:"TS_ALLOWED_ORIGINS"`
 	TrustedProxies  []string      `env:"TS_TRUSTED_PROXIES"`
 	JWTSecret       []string      `env:"TS_JWT_SECRET, required" secret:"true"`

@@ -60,7 +60,7 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	limiter := rate.NewLimiter(b.Redis, nil)
 	server, err := api.New(api.Options{
 		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
-		Logger: *zerolog.Ctx(ctx), AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
+		Logger: *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
 		Limiter: limiter, Rates: api.Rates(c.Rates),
 		Feed: feed, Pages: pages, Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/rate"
 )
@@ -31,6 +32,7 @@ type Rates struct {
 type class struct {
 	name    string
 	account rate.Limit
+	key     rate.Limit // half of the account's: a program gone wild leaves its owner the other
 	address rate.Limit
 	exact   bool // over all replicas at any moment, for the price of asking Redis each time
 }
@@ -44,7 +46,7 @@ type classes struct {
 
 func newClasses(r Rates) classes {
 	of := func(name string, n int, exact bool) class {
-		return class{name: name, account: rate.PerMinute(n), address: rate.PerMinute(n * r.Address), exact: exact}
+		return class{name: name, account: rate.PerMinute(n), key: rate.PerMinute((n + 1) / 2), address: rate.PerMinute(n * r.Address), exact: exact}
 	}
 	return classes{
 		signIn: class{name: "sign-in", address: rate.PerMinute(r.SignIn), exact: true},
@@ -78,7 +80,7 @@ func (s *Server) metered(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		k := s.classes.of(r.Method, c.Path())
-		buckets := k.buckets(actor(c).UserID, c.RealIP())
+		buckets := k.buckets(actor(c), c.RealIP())
 		if len(buckets) == 0 {
 			return next(c)
 		}
@@ -112,9 +114,12 @@ type scoped struct {
 	scope string
 }
 
-func (k *class) buckets(user uuid.UUID, ip string) (found []scoped) {
-	if k.account.Burst > 0 && user != uuid.Nil {
-		found = append(found, scoped{rate.Bucket{Key: k.name + " of " + user.String(), Limit: k.account}, ""})
+func (k *class) buckets(who auth.Actor, ip string) (found []scoped) {
+	if k.account.Burst > 0 && who.UserID != uuid.Nil {
+		found = append(found, scoped{rate.Bucket{Key: k.name + " of " + who.UserID.String(), Limit: k.account}, ""})
+	}
+	if k.key.Burst > 0 && who.KeyID != uuid.Nil {
+		found = append(found, scoped{rate.Bucket{Key: k.name + " by " + who.KeyID.String(), Limit: k.key}, "-key"})
 	}
 	if k.address.Burst > 0 {
 		found = append(found, scoped{rate.Bucket{Key: k.name + " from " + network(ip), Limit: k.address}, "-address"})

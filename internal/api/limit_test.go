@@ -82,6 +82,26 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// TestRates_key: a program gone wild leaves its owner half of what the account has.
+func TestRates_key(t *testing.T) {
+	t.Parallel()
+	w := metered(t, api.Rates{Read: 10, Address: 10})
+	_, w.tokens["program"] = w.addKey(t)
+	ask := func(actor string) answer { return w.do(t, call{actor: actor, path: "/api/v1/transcriptions"}) }
+	for i := range 7 {
+		got := ask("program")
+		if refused := got.StatusCode == http.StatusTooManyRequests; refused != (i >= 5) {
+			t.Errorf("the %d. of the program: got %d", i+1, got.StatusCode)
+		}
+	}
+	if got := ask("program").Header.Get("RateLimit-Policy"); got != `"read-key";q=5;w=60` {
+		t.Errorf("got the policy %s", got)
+	}
+	if got := ask("user"); got.StatusCode != http.StatusOK {
+		t.Errorf("its owner: got %d", got.StatusCode)
+	}
+}
+
 // TestRates_address: somebody with many accounts, or none, has one address, or a /64 of them.
 func TestRates_address(t *testing.T) {
 	t.Parallel()

@@ -89,8 +89,8 @@ func (s *Server) secured(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("X-Frame-Options", "DENY") // for what does not know frame-ancestors
 		h.Set("Cache-Control", "no-store")
-		if s.https {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
+		if s.hsts != "" {
+			h.Set("Strict-Transport-Security", s.hsts)
 		}
 		return next(c)
 	}

@@ -36,8 +36,10 @@ func TestRequestID(t *testing.T) {
 
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
-	for scheme, hsts := range map[string]string{"http://localhost": "", "https://scribe.example.com": "max-age=31536000"} {
-		w := newWorld(t, func(o *api.Options) { o.PublicURL = scheme })
+	for scheme, hsts := range map[string]string{
+		"http://localhost": "", "https://scribe.example.com": "max-age=31536000", "https://example.com": "max-age=31536000; includeSubDomains",
+	} {
+		w := newWorld(t, func(o *api.Options) { o.PublicURL, o.HSTSSubdomains = scheme, strings.Contains(hsts, "include") })
 		for _, path := range []string{"/api/v1/limits", "/api/v1/me", "/nowhere", "/livez", "/api/v1/openapi.yaml"} {
 			h := w.do(t, call{path: path}).Header
 			for name, want := range map[string]string{

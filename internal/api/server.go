@@ -31,6 +31,7 @@ type Options struct {
 	Webhooks        *webhook.Service
 	Logger          zerolog.Logger
 
+	HSTSSubdomains bool           // the hosts below this one are reached by https only, too
 	AllowedOrigins []string       // of pages elsewhere that may call the API with cookies
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none by default
 
@@ -66,7 +67,7 @@ type Server struct {
 	classes        classes
 	limiter        *rate.Limiter
 	origins        *http.CrossOriginProtection
-	https          bool
+	hsts           string
 	uploads        chan struct{} // a token for each upload on its way
 	bodyTimeout    time.Duration
 	echo           *echo.Echo
@@ -83,7 +84,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, feed: o.Feed, exporter: transcription.Exporter{Pages: o.Pages}, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
-		origins: http.NewCrossOriginProtection(), https: public.Scheme == "https", bodyTimeout: o.BodyTimeout, classes: newClasses(o.Rates),
+		origins: http.NewCrossOriginProtection(), hsts: hsts(public, o.HSTSSubdomains), bodyTimeout: o.BodyTimeout, classes: newClasses(o.Rates),
 	}
 	if s.cache = o.Cache; s.cache == nil {
 		s.cache = noCache{}
@@ -105,11 +106,24 @@ func New(o Options) (*Server, error) {
 	if s.queuesCSP, err = dashboardCSP(o.Queues); err != nil {
 		return nil, err
 	}
-	if !s.https {
+	if public.Scheme != "https" {
 		o.Logger.Warn().Str("public_url", o.PublicURL).Msg("cookies go without the Secure flag, because the public URL is http")
 	}
 	s.echo = s.newEcho(o)
 	return s, nil
+}
+
+// hsts returns what keeps browsers from ever asking by http again, where they ask by https.
+func hsts(public *url.URL, subdomains bool) string {
+	const year = "max-age=31536000"
+	switch {
+	case public.Scheme != "https":
+		return ""
+	case subdomains:
+		return year + "; includeSubDomains"
+	default:
+		return year
+	}
 }
 
 // Handler returns what serves the requests. Serve it with a ReadHeaderTimeout

@@ -15,6 +15,7 @@ import (
 
 // Attempts counts wrong passwords; rate.Limiter does.
 type Attempts interface {
+	// Take takes one from each bucket, or none when one of them is empty.
 	Take(ctx context.Context, buckets ...rate.Bucket) []rate.Level
 	GiveBack(ctx context.Context, buckets ...rate.Bucket)
 }
@@ -45,21 +46,16 @@ func (s *Service) begin(ctx context.Context, name string, user uuid.UUID) (attem
 		a.buckets = append(a.buckets, slower("account "+name, step{20, 5 * time.Second}, step{100, time.Minute})...)
 		a.buckets = append(a.buckets, slower("anything from "+network, step{100, 6 * time.Second})...)
 	}
-	levels := s.attempts.Take(ctx, a.buckets...)
-	var granted []rate.Bucket
 	var wait time.Duration
-	for i, l := range levels {
-		if l.Granted > 0 {
-			granted = append(granted, a.buckets[i])
-			continue
+	for _, l := range s.attempts.Take(ctx, a.buckets...) {
+		if l.Granted < 1 {
+			wait = max(wait, l.Wait, time.Second)
 		}
-		wait = max(wait, l.Wait)
 	}
-	if len(granted) == len(levels) {
-		return a, nil
+	if wait > 0 {
+		return a, tooManyAttempts(wait)
 	}
-	s.attempts.GiveBack(ctx, granted...)
-	return a, tooManyAttempts(wait)
+	return a, nil
 }
 
 // undo gives back an attempt that was no guess.

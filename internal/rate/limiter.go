@@ -31,11 +31,12 @@ func NewLimiter(shared Store, now func() time.Time) *Limiter {
 	return &Limiter{shared: shared, local: NewLocal(now), spent: map[string]Request{}}
 }
 
-// Take takes one from each bucket, in one question to the store. Nothing is asked for
-// what this process knows to be empty.
+// Take takes one from each bucket, in one question to the store, or none when one of them
+// is empty: who is refused uses nothing up. Nothing is asked for what this process knows
+// to be empty.
 func (l *Limiter) Take(ctx context.Context, buckets ...Bucket) []Level {
 	requests := ask(1, buckets)
-	levels := l.local.take(requests)
+	levels := l.takeHere(requests)
 	if l.shared == nil || !allowed(levels) {
 		return levels
 	}
@@ -45,7 +46,27 @@ func (l *Limiter) Take(ctx context.Context, buckets ...Bucket) []Level {
 		return levels
 	}
 	l.local.adopt(requests, shared)
+	if !allowed(shared) {
+		l.GiveBack(ctx, granted(buckets, shared)...)
+	}
 	return shared
+}
+
+// takeHere takes from the buckets of this process.
+func (l *Limiter) takeHere(requests []Request) []Level {
+	levels := l.local.take(requests)
+	if allowed(levels) {
+		return levels
+	}
+	var undo []Request
+	for i, r := range requests {
+		if levels[i].Granted > 0 {
+			r.N = -levels[i].Granted
+			undo = append(undo, r)
+		}
+	}
+	l.local.take(undo)
+	return levels
 }
 
 // GiveBack undoes a Take. Other processes that know the bucket to be empty hear of it when
@@ -53,7 +74,7 @@ func (l *Limiter) Take(ctx context.Context, buckets ...Bucket) []Level {
 func (l *Limiter) GiveBack(ctx context.Context, buckets ...Bucket) {
 	requests := ask(-1, buckets)
 	l.local.take(requests)
-	if l.shared == nil {
+	if l.shared == nil || len(requests) == 0 {
 		return
 	}
 	if _, err := l.shared.Take(ctx, requests...); err != nil {
@@ -65,14 +86,14 @@ func (l *Limiter) GiveBack(ctx context.Context, buckets ...Bucket) {
 // together may let through as much more as they do in that moment.
 func (l *Limiter) Spend(buckets ...Bucket) []Level {
 	requests := ask(1, buckets)
-	levels := l.local.take(requests)
-	if l.shared == nil {
+	levels := l.takeHere(requests)
+	if l.shared == nil || !allowed(levels) {
 		return levels
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, r := range requests {
-		if before, known := l.spent[r.Key]; levels[i].Granted > 0 && (known || len(l.spent) < maxUnsettled) {
+	for _, r := range requests {
+		if before, known := l.spent[r.Key]; known || len(l.spent) < maxUnsettled {
 			r.N += before.N
 			l.spent[r.Key] = r
 		}
@@ -145,4 +166,14 @@ func allowed(levels []Level) bool {
 		}
 	}
 	return true
+}
+
+// granted returns the buckets that gave something.
+func granted(buckets []Bucket, levels []Level) (found []Bucket) {
+	for i, b := range buckets {
+		if levels[i].Granted > 0 {
+			found = append(found, b)
+		}
+	}
+	return found
 }

@@ -94,6 +94,30 @@ func TestLimiter_Take(t *testing.T) {
 	})
 }
 
+// Who is refused for one thing uses up nothing of another.
+func TestLimiter_refused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		small := rate.Bucket{Key: "small", Limit: rate.Limit{Burst: 1, Every: time.Hour}}
+		for name, take := range map[string]func(l *rate.Limiter, b ...rate.Bucket) []rate.Level{
+			"Take":  func(l *rate.Limiter, b ...rate.Bucket) []rate.Level { return l.Take(t.Context(), b...) },
+			"Spend": (*rate.Limiter).Spend,
+		} {
+			a, b, _ := replicas()
+			for range 5 {
+				for _, l := range []*rate.Limiter{a, b} {
+					take(l, bucket("x"), small)
+					l.Settle(t.Context())
+				}
+			}
+			levels := a.Take(t.Context(), bucket("x"))
+			if left := levels[0].Left; left < 7 || left > 8 { // Spend may let one through at each
+				t.Errorf("%s: %d of 10 are left after one that was granted and one more", name, left)
+			}
+		}
+	})
+}
+
 // Spend asks nobody, and is known to the others a moment later.
 func TestLimiter_Spend(t *testing.T) {
 	t.Parallel()
