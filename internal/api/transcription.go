@@ -4,7 +4,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,11 +27,15 @@ func (s *Server) listTranscriptions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	items, err := s.transcriptions.Transcriptions(c.Request().Context(), actor(c), f)
+	items, matches, err := s.transcriptions.Transcriptions(c.Request().Context(), actor(c), f)
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newPageJSON(items, f.Limit))
+	page := newPageJSON(items, f.Limit)
+	if f.Query != "" {
+		page.addMatches(matches)
+	}
+	return answer(c, http.StatusOK, page)
 }
 
 func (s *Server) cancelTranscription(c echo.Context) error {
@@ -83,20 +86,6 @@ func readQuery(c echo.Context) (url.Values, error) {
 			WithCode("malformed_query")
 	}
 	return q, nil
-}
-
-func readFilter(q url.Values) (transcription.Filter, error) {
-	f := transcription.Filter{Status: transcription.Status(q.Get("status"))}
-	if f.Status != "" && !slices.Contains(transcription.Statuses, f.Status) {
-		return f, fault.New(fault.Invalid, "There is no status %q.", f.Status).
-			WithCode("invalid_status").With("field", "status").With("allowed", transcription.Statuses)
-	}
-	var err error
-	if f.Limit, err = readLimit(q); err != nil {
-		return f, err
-	}
-	f.After, err = parseCursor(q.Get("cursor"))
-	return f, err
 }
 
 func readLimit(q url.Values) (int, error) {

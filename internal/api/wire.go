@@ -33,6 +33,7 @@ type summaryJSON struct {
 	Revision           int                  `json:"revision"`
 	CreatedAt          timestamp            `json:"createdAt"`
 	CompletedAt        timestamp            `json:"completedAt"`
+	Matches            *[]matchJSON         `json:"matches,omitempty"` // of what was looked for, in lists
 }
 
 // headJSON is all of it but the text: what changes while somebody polls, and is small.

@@ -67,7 +67,7 @@ func (db *DB) Revise(ctx context.Context, owner, id uuid.UUID, c transcription.C
 		if err := spliceSegments(ctx, tx, id, c.Splices); err != nil {
 			return err
 		}
-		_, err = tx.NewRaw("UPDATE transcriptions SET text = ? WHERE id = ?", clean(c.Text), id).Exec(ctx)
+		_, err = tx.NewRaw("UPDATE transcriptions SET text = ?, speakers = ? WHERE id = ?", clean(c.Text), speakers(c.Speakers), id).Exec(ctx)
 		return err
 	})
 	return wrap(err, "revise transcription %s", id)

@@ -160,7 +160,9 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 // person has written stays instead, a warning says so.
 func settleText(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, t *pipeline.Transcript) (func(*bun.UpdateQuery) *bun.UpdateQuery, error) {
 	ref := l.Step.Ref
-	set := func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Set("text = ?", clean(t.Text)) }
+	set := func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Set("text = ?", clean(t.Text)).Set("speakers = ?", speakers(transcription.Speakers(t.Segments)))
+	}
 	if !p.Earlier {
 		return set, writeSegments(ctx, tx, ref.ID, 0, endless, t.Segments)
 	}

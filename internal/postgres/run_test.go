@@ -93,8 +93,8 @@ func TestDB_life(t *testing.T) {
 	if diff := cmp.Diff([]string{transcription.Prefix(owner, tr.ID) + "chunks/1/"}, garbage); diff != "" {
 		t.Errorf("garbage: -want +got\n%s", diff)
 	}
-	if n := readSQL[int](t, db, "SELECT count(*) FROM segments WHERE transcription_id = ? AND search @@ to_tsquery('simple', 'end')", tr.ID); n != 1 {
-		t.Errorf("a search finds %d segments, want 1", n)
+	if n := readSQL[int](t, db, "SELECT count(*) FROM transcriptions WHERE search @@ to_tsquery('simple', 'end')"); n != 1 {
+		t.Errorf("a search finds %d transcriptions, want 1", n)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -169,6 +170,9 @@ func (r *segmentRow) domain() transcription.Segment {
 	}
 	return s
 }
+
+// speakers returns names as a column has them.
+func speakers(names []string) any { return pgdialect.Array(append([]string{}, each(names, clean)...)) }
 
 // segments returns the segments of a transcription from an index on, in order.
 func segments(ctx context.Context, tx bun.Tx, id uuid.UUID, from int) ([]transcription.Segment, error) {

@@ -180,13 +180,15 @@ func (db *DB) Transcription(ctx context.Context, owner, id uuid.UUID) (t *transc
 	return t, wrap(err, "read transcription %s", id)
 }
 
-// Transcriptions returns a page, newest first, without text and segments.
+// Transcriptions returns a page, newest first, without text and segments. Invalid
+// nothing_to_find: the query of the filter has no words.
 func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcription.Filter) ([]transcription.Transcription, error) {
 	var rows []transcriptionRow
 	q := db.bun.NewSelect().Model(&rows).Column(listed...).Relation("File").Where("t.owner_id = ?", owner).
 		Order("t.created_at DESC", "t.id DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))
-	if f.Status != "" {
-		q = q.Where("t.status = ?", f.Status)
+	q, err := db.narrowed(ctx, q, f)
+	if err != nil {
+		return nil, wrap(err, "narrow a list of transcriptions")
 	}
 	if f.After != (transcription.Cursor{}) {
 		q = q.Where("(t.created_at, t.id) < (?, ?)", f.After.CreatedAt, f.After.ID)

@@ -38,11 +38,12 @@ type Revision struct {
 
 // Change is what makes a revision of the one before.
 type Change struct {
-	After   int // the revision that was read
-	Kind    RevisionKind
-	Of      int
-	Splices []Splice // at least one
-	Text    string   // of the whole behind it
+	After    int // the revision that was read
+	Kind     RevisionKind
+	Of       int
+	Splices  []Splice // at least one
+	Text     string   // of the whole behind it
+	Speakers []string // in the whole behind it
 }
 
 // Changed returns how many segments a change touches: the more of before and behind.
@@ -157,7 +158,7 @@ func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, 
 		return nil, staleEdit(t, d.segments)
 	}
 	now := Apply(t.Segments, splices)
-	c := Change{After: t.Revision, Kind: kind, Splices: splices, Text: Text(now)}
+	c := Change{After: t.Revision, Kind: kind, Splices: splices, Text: Text(now), Speakers: Speakers(now)}
 	if err := s.store.Revise(ctx, who.UserID, id, c); err != nil {
 		return nil, err
 	}
@@ -310,7 +311,7 @@ func (s *Service) Restore(ctx context.Context, who auth.Actor, id uuid.UUID, bas
 	if len(splices) == 0 {
 		return t, nil
 	}
-	c := Change{After: t.Revision, Kind: ByRestore, Of: number, Splices: splices, Text: Text(segments)}
+	c := Change{After: t.Revision, Kind: ByRestore, Of: number, Splices: splices, Text: Text(segments), Speakers: Speakers(segments)}
 	if err := s.store.Revise(ctx, who.UserID, id, c); err != nil {
 		return nil, err
 	}

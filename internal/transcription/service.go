@@ -37,7 +37,11 @@ type Store interface {
 	// Plan returns the chunks that a recording was cut into for a run, in order.
 	Plan(ctx context.Context, owner uuid.UUID, ref Ref) ([]PlannedChunk, error)
 	// Transcriptions returns a page, newest first, without text and segments.
+	// Invalid nothing_to_find: the query of the filter has no words.
 	Transcriptions(ctx context.Context, owner uuid.UUID, f Filter) ([]Transcription, error)
+	// Matches returns the first MaxMatches segments in which a query finds something, of
+	// some transcriptions of the owner's.
+	Matches(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]Match, error)
 	// Events returns what has happened to a transcription, oldest first, behind the
 	// event of that id; at most limit.
 	Events(ctx context.Context, owner, id uuid.UUID, after int64, limit int) ([]Event, error)
@@ -96,13 +100,6 @@ type Limits struct {
 	MaxDuration time.Duration
 }
 
-// Filter narrows a list.
-type Filter struct {
-	Status Status // empty: all
-	After  Cursor // zero: from the newest
-	Limit  int    // 1–MaxPage
-}
-
 // MaxPage is the largest page of a list.
 const MaxPage = 100
 
@@ -146,17 +143,6 @@ func (s *Service) Transcription(ctx context.Context, who auth.Actor, id uuid.UUI
 		return nil, err
 	}
 	return s.store.Transcription(ctx, who.UserID, id)
-}
-
-// Transcriptions returns a page of the caller's transcriptions, newest first.
-func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) ([]Transcription, error) {
-	if err := who.Require(auth.ReadTranscriptions); err != nil {
-		return nil, err
-	}
-	if err := checkLimit(f.Limit); err != nil {
-		return nil, err
-	}
-	return s.store.Transcriptions(ctx, who.UserID, f)
 }
 
 // Cancel ends the work on a transcription, whatever it is doing, and returns it as

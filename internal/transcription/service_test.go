@@ -328,14 +328,14 @@ func TestService_ownTranscriptionsOnly(t *testing.T) {
 	if err := b.Delete(t.Context(), other, tr.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("delete: got %v", err)
 	}
-	if page, err := b.Transcriptions(t.Context(), other, transcription.Filter{Limit: 10}); err != nil || len(page) != 0 {
+	if page, _, err := b.Transcriptions(t.Context(), other, transcription.Filter{Limit: 10}); err != nil || len(page) != 0 {
 		t.Errorf("list: got %v, %v", page, err)
 	}
 	if got, err := b.Transcription(t.Context(), b.who, tr.ID); err != nil || got.ID != tr.ID {
 		t.Errorf("got %v, %v", got, err)
 	}
 	for _, limit := range []int{0, transcription.MaxPage + 1} {
-		if _, err := b.Transcriptions(t.Context(), b.who, transcription.Filter{Limit: limit}); fault.Of(err).Code != "invalid_limit" {
+		if _, _, err := b.Transcriptions(t.Context(), b.who, transcription.Filter{Limit: limit}); fault.Of(err).Code != "invalid_limit" {
 			t.Errorf("limit %d: got %v", limit, err)
 		}
 	}

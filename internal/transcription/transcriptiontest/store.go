@@ -306,7 +306,7 @@ func (s *Store) Transcriptions(ctx context.Context, owner uuid.UUID, f transcrip
 	defer unlock()
 	var found []transcription.Transcription
 	for _, t := range s.rows {
-		if t.OwnerID == owner && (f.Status == "" || t.Status == f.Status) && (f.After == transcription.Cursor{} || newestFirst(f.After, place(t)) < 0) {
+		if t.OwnerID == owner && passes(&t, f) && (f.After == transcription.Cursor{} || newestFirst(f.After, place(t)) < 0) {
 			t.Text, t.Segments, t.Partial = "", nil, false
 			found = append(found, t)
 		}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+type matchJSON struct {
+	Segment int             `json:"segment"`
+	Start   seconds         `json:"start"`
+	End     seconds         `json:"end"`
+	Speaker *string         `json:"speaker"`
+	Parts   []matchPartJSON `json:"parts"`
+}
+
+type matchPartJSON struct {
+	Text  string `json:"text"`
+	Match bool   `json:"match"`
+}
+
+// addMatches tells of each item where in its text something was found.
+func (p *pageJSON) addMatches(found map[uuid.UUID][]transcription.Match) {
+	for i := range p.Items {
+		list := make([]matchJSON, len(found[p.Items[i].ID]))
+		for n, m := range found[p.Items[i].ID] {
+			list[n] = newMatchJSON(m)
+		}
+		p.Items[i].Matches = &list
+	}
+}
+
+func newMatchJSON(m transcription.Match) matchJSON {
+	out := matchJSON{Segment: m.Segment, Start: seconds(m.Start), End: seconds(m.End), Speaker: orNull(m.Speaker), Parts: make([]matchPartJSON, len(m.Parts))}
+	for i, p := range m.Parts {
+		out.Parts[i] = matchPartJSON{Text: p.Text, Match: p.Found}
+	}
+	return out
+}
+
+// readFilter returns what the query of an address narrows a list to.
+func readFilter(q url.Values) (transcription.Filter, error) {
+	f := transcription.Filter{
+		Query: q.Get("q"), Name: q.Get("name"), Language: q.Get("language"), Speaker: q.Get("speaker"), Status: transcription.Status(q.Get("status")),
+	}
+	if f.Status != "" && !slices.Contains(transcription.Statuses, f.Status) {
+		return f, fault.New(fault.Invalid, "There is no status %q.", f.Status).
+			WithCode("invalid_status").With("field", "status").With("allowed", transcription.Statuses)
+	}
+	for name, into := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
+		if err := readTime(q, name, into); err != nil {
+			return f, err
+		}
+	}
+	for name, into := range map[string]*time.Duration{"minDuration": &f.MinDuration, "maxDuration": &f.MaxDuration} {
+		if err := readSeconds(q, name, into); err != nil {
+			return f, err
+		}
+	}
+	var err error
+	if f.Limit, err = readLimit(q); err != nil {
+		return f, err
+	}
+	f.After, err = parseCursor(q.Get("cursor"))
+	return f, err
+}
+
+// readTime reads a moment (RFC 3339) or the beginning of a day in UTC.
+func readTime(q url.Values, name string, into *time.Time) error {
+	text := q.Get(name)
+	if text == "" {
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			*into = at
+			return nil
+		}
+	}
+	return fault.New(fault.Invalid, "The time %s must look like 2026-01-31 or 2026-01-31T09:30:00Z.", name).WithCode("invalid_time").With("field", name)
+}
+
+// readSeconds reads a length.
+func readSeconds(q url.Values, name string, into *time.Duration) error {
+	text := q.Get(name)
+	if text == "" {
+		return nil
+	}
+	s, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(s) || s < 0 || s > latest {
+		return fault.New(fault.Invalid, "The length %s must be a number of seconds.", name).WithCode("invalid_duration").With("field", name)
+	}
+	*into = instant(s).duration()
+	return nil
+}

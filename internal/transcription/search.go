@@ -1,0 +1,109 @@
+package transcription
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// MaxQuery is how many letters one may look for.
+const MaxQuery = 500
+
+// Filter narrows a list. What is zero narrows nothing.
+type Filter struct {
+	Query                    string // words of the text, as people write them for search engines: "a phrase", or, -not
+	Name                     string // a part of the file's name, or something like it
+	Status                   Status
+	Language                 string
+	Speaker                  string
+	From, To                 time.Time // of the upload: from, and before
+	MinDuration, MaxDuration time.Duration
+
+	After Cursor // from the newest, if it is zero
+	Limit int    // 1–MaxPage
+}
+
+// check returns the fault of a filter that nothing could pass or that is no filter.
+func (f *Filter) check() error {
+	if err := checkLimit(f.Limit); err != nil {
+		return err
+	}
+	for field, text := range map[string]*string{"q": &f.Query, "name": &f.Name, "speaker": &f.Speaker} {
+		if *text = strings.TrimSpace(*text); utf8.RuneCountInString(*text) > MaxQuery {
+			return fault.New(fault.Invalid, "One can look for %d letters at most.", MaxQuery).WithCode("query_too_long").With("field", field).With("limit", MaxQuery)
+		}
+	}
+	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
+		return fault.New(fault.Invalid, "The time from must lie before the time to.").WithCode("empty_range").With("field", "to")
+	}
+	if f.MaxDuration > 0 && f.MinDuration > f.MaxDuration {
+		return fault.New(fault.Invalid, "minDuration must not be more than maxDuration.").WithCode("empty_range").With("field", "maxDuration")
+	}
+	return nil
+}
+
+// Match is a segment in which something was found.
+type Match struct {
+	Segment    int
+	Start, End time.Duration
+	Speaker    string
+	Parts      []MatchPart // of its text, one after the other
+}
+
+// MatchPart is a part of a text, which was looked for or not.
+type MatchPart struct {
+	Text  string
+	Found bool
+}
+
+// MaxMatches is how many segments of a transcription are shown in a list of what was
+// found.
+const MaxMatches = 3
+
+// Transcriptions returns a page of the caller's transcriptions, newest first, and of what
+// was looked for the first places in each. Invalid nothing_to_find: the query has no word
+// that could be looked for.
+func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) ([]Transcription, map[uuid.UUID][]Match, error) {
+	if err := who.Require(auth.ReadTranscriptions); err != nil {
+		return nil, nil, err
+	}
+	if err := f.check(); err != nil {
+		return nil, nil, err
+	}
+	found, err := s.store.Transcriptions(ctx, who.UserID, f)
+	if err != nil || f.Query == "" || len(found) == 0 {
+		return found, nil, err
+	}
+	ids := make([]uuid.UUID, len(found))
+	for i, t := range found {
+		ids[i] = t.ID
+	}
+	matches, err := s.store.Matches(ctx, who.UserID, ids, f.Query)
+	return found, matches, err
+}
+
+// NothingToFind is the fault of a query without a word that could be looked for.
+func NothingToFind() error {
+	return fault.New(fault.Invalid, "There is no word in this query that could be looked for. Very common words are in every text.").
+		WithCode("nothing_to_find").With("field", "q")
+}
+
+// Speakers returns the names in a text, each once, in the order in which they begin to
+// speak.
+func Speakers(segments []Segment) []string {
+	names := []string{}
+	seen := map[string]bool{"": true}
+	for _, s := range segments {
+		if !seen[s.Speaker] {
+			seen[s.Speaker] = true
+			names = append(names, s.Speaker)
+		}
+	}
+	return names
+}
