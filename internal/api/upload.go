@@ -42,7 +42,7 @@ func (s *Server) upload(c echo.Context) error {
 	if err := s.checkOptions(c, form.options); err != nil {
 		return err
 	}
-	in := transcription.Upload{FileName: file.FileName(), Body: filePart{file, form}, Options: s.restOf(c, form)}
+	in := transcription.Upload{FileName: file.FileName(), Size: r.ContentLength - formSlack, Body: filePart{file, form}, Options: s.restOf(c, form)}
 	t, err := s.transcriptions.Upload(r.Context(), actor(c), in)
 	if err != nil {
 		return err

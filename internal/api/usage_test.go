@@ -61,6 +61,18 @@ func TestUpload_overTheQuota(t *testing.T) {
 	}
 }
 
+// Who has no room for a recording hears of it before it is sent, as far as the request
+// tells how large it is.
+func TestUpload_overTheQuotaBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.store.Bound(transcription.Quota{Bytes: 100_000})
+	w.objects.reading = func(int64) { t.Error("some of it was stored") }
+	body, kind := form(t, field{"file", strings.Repeat("sound", 100_000)})
+	w.do(t, call{actor: "user", method: "POST", path: "/api/v1/files/upload", body: body, header: map[string]string{"Content-Type": kind}}).
+		expect(t, 413, "quota_bytes")
+}
+
 func TestUsers_quota(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

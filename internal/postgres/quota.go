@@ -13,9 +13,9 @@ import (
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
-// Admit returns nil when the owner may begin one more recording, as far as that can be
-// said before its size is known; else what Quota.Admit says.
-func (db *DB) Admit(ctx context.Context, owner uuid.UUID) error {
+// Admit returns nil when the owner may begin one more recording, of so many bytes at
+// least; else what Quota.Admit says.
+func (db *DB) Admit(ctx context.Context, owner uuid.UUID, bytes int64) error {
 	q, u, err := db.used(ctx, db.bun, owner)
 	if err != nil {
 		return wrap(err, "count what %s has", owner)
@@ -26,7 +26,7 @@ func (db *DB) Admit(ctx context.Context, owner uuid.UUID) error {
 			return wrap(err, "count what waits")
 		}
 	}
-	return q.Admit(u, 1)
+	return q.Admit(u, bytes)
 }
 
 // place is the part of Admit that holds until the transaction ends: uploads of the same

@@ -44,12 +44,12 @@ func TestDB_quota_queued(t *testing.T) {
 	if n := readSQL[int](t, db, "SELECT count(*) FROM transcriptions"); taken != 3 || n != 3 {
 		t.Errorf("%d were taken and %d are there, want 3", taken, n)
 	}
-	wantCode(t, db.Admit(ctx, owner), fault.RateLimited, "too_many_queued")
-	ok(t, db.Admit(ctx, addUser(t, db)))
+	wantCode(t, db.Admit(ctx, owner, 1), fault.RateLimited, "too_many_queued")
+	ok(t, db.Admit(ctx, addUser(t, db), 1))
 	first := transcription.Ref{Run: 1}
 	ok(t, db.SQL().NewRaw("SELECT id FROM transcriptions ORDER BY id LIMIT 1").Scan(ctx, &first.ID))
 	ok(t, db.CancelTranscription(ctx, owner, first.ID))
-	ok(t, db.Admit(ctx, owner))
+	ok(t, db.Admit(ctx, owner, 1))
 	addTranscription(t, db, owner)
 	wantCode(t, db.RetryTranscription(ctx, owner, transcription.NextRun{After: first}), fault.RateLimited, "too_many_queued")
 	if got := status(t, db, first.ID); got != transcription.Canceled {
@@ -62,17 +62,17 @@ func TestDB_quota_backlog(t *testing.T) {
 	db, ctx := pgtest.New(t), t.Context()
 	db.Bound(transcription.Quota{Backlog: 2})
 	for range 2 {
-		ok(t, db.Admit(ctx, addUser(t, db)))
+		ok(t, db.Admit(ctx, addUser(t, db), 1))
 		addTranscription(t, db, addUser(t, db))
 	}
-	err := db.Admit(ctx, addUser(t, db))
+	err := db.Admit(ctx, addUser(t, db), 1)
 	wantCode(t, err, fault.Unavailable, "queue_full")
 	if after := fault.Of(err).Details["retryAfter"]; after != 60 {
 		t.Errorf("try again in %v s, want 60", after)
 	}
 	_, err = db.Dispatch(ctx, 0)
 	ok(t, err)
-	ok(t, db.Admit(ctx, addUser(t, db)))
+	ok(t, db.Admit(ctx, addUser(t, db), 1))
 }
 
 // No more of an owner's are in work than may, also when one of them has to be prepared

@@ -91,7 +91,7 @@ func TestDB_usage_minutesAtOnce(t *testing.T) {
 		t.Errorf("%d minutes were let through, want 3", let)
 	}
 	wantSound(t, db, owner, 3*time.Minute)
-	err := db.Admit(ctx, owner)
+	err := db.Admit(ctx, owner, 1)
 	wantCode(t, err, fault.RateLimited, "quota_minutes")
 	reset, _ := fault.Of(err).Details["resetAt"].(time.Time)
 	if left := time.Until(reset); left <= 0 || reset.Day() != 1 || reset.Hour() != 0 {
@@ -171,8 +171,8 @@ func TestDB_usage_ofOne(t *testing.T) {
 			t.Errorf("two minutes: got %v", err)
 		}
 	}
-	ok(t, db.Admit(ctx, rich))
-	wantCode(t, db.Admit(ctx, poor), fault.RateLimited, "too_many_active")
+	ok(t, db.Admit(ctx, rich, 1))
+	wantCode(t, db.Admit(ctx, poor, 1), fault.RateLimited, "too_many_active")
 	_, q, err := db.Usage(ctx, rich)
 	if err != nil || q != (transcription.Quota{Sound: time.Hour}) {
 		t.Errorf("got %+v, %v, want an hour and nothing else", q, err)
@@ -186,8 +186,8 @@ func TestDB_usage_months(t *testing.T) {
 	db.Bound(transcription.Quota{Sound: time.Minute})
 	owner := addUser(t, db)
 	complete(t, db, owner)
-	wantCode(t, db.Admit(t.Context(), owner), fault.RateLimited, "quota_minutes")
+	wantCode(t, db.Admit(t.Context(), owner, 1), fault.RateLimited, "quota_minutes")
 	execSQL(t, db, "UPDATE usage SET month = (month - interval '1 month')::date")
-	ok(t, db.Admit(t.Context(), owner))
+	ok(t, db.Admit(t.Context(), owner, 1))
 	wantSound(t, db, owner, 0)
 }

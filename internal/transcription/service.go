@@ -20,9 +20,10 @@ type Store interface {
 	BeginUpload(ctx context.Context, owner, id uuid.UUID) error
 	// ForgetUpload takes BeginUpload back once no object is left.
 	ForgetUpload(ctx context.Context, owner, id uuid.UUID) error
-	// Admit returns nil when there is a place in the queue for one more of the owner's,
-	// else what Quota.Admit says. CreateTranscription and RetryTranscription ask again.
-	Admit(ctx context.Context, owner uuid.UUID) error
+	// Admit returns nil when there is a place for one more of the owner's, of so many
+	// bytes at least, else what Quota.Admit says. CreateTranscription and
+	// RetryTranscription ask again.
+	Admit(ctx context.Context, owner uuid.UUID, bytes int64) error
 	// Usage returns what an owner has used, and the quota that holds for them.
 	Usage(ctx context.Context, owner uuid.UUID) (Usage, Quota, error)
 	// CreateTranscription inserts the file and the transcription, queued, with its

@@ -26,6 +26,7 @@ const settleTime = 30 * time.Second
 // Upload is a recording on its way in.
 type Upload struct {
 	FileName string
+	Size     int64 // of Body at least, as far as it is known
 	Body     io.Reader
 	// Options is called after Body has been read: in a stream the options may
 	// come behind the file.
@@ -39,7 +40,7 @@ func (s *Service) Upload(ctx context.Context, who auth.Actor, in Upload) (*Trans
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
 		return nil, err
 	}
-	if err := s.store.Admit(ctx, who.UserID); err != nil {
+	if err := s.store.Admit(ctx, who.UserID, max(in.Size, 1)); err != nil {
 		return nil, err
 	}
 	id, err := uuid.NewV7()

@@ -106,13 +106,13 @@ func (s *Store) Bound(q transcription.Quota) {
 }
 
 // Admit implements transcription.Store.
-func (s *Store) Admit(ctx context.Context, owner uuid.UUID) error {
+func (s *Store) Admit(ctx context.Context, owner uuid.UUID, bytes int64) error {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return s.quota.Admit(s.usage(owner), 1)
+	return s.quota.Admit(s.usage(owner), bytes)
 }
 
 // Usage implements transcription.Store.

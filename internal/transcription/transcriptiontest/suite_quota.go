@@ -87,10 +87,10 @@ func testQuota(t *testing.T, w World) {
 		}
 	}
 	w.Bound(transcription.Quota{Bytes: size})
-	if err := w.Admit(t.Context(), owner); !fault.Is(err, fault.TooLarge) {
+	if err := w.Admit(t.Context(), owner, 1); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("no byte is left: got %v, want too_large", err)
 	}
-	if err := w.Admit(t.Context(), w.Owner(t)); err != nil {
+	if err := w.Admit(t.Context(), w.Owner(t), 1); err != nil {
 		t.Errorf("somebody else: %v", err)
 	}
 }
