@@ -71,7 +71,7 @@ func (p *person) as(t *testing.T) *person {
 	q.t = t
 	q.client = &http.Client{
 		Timeout:   patience,
-		Transport: p.s.contract.Transport(http.DefaultTransport, func(err error) { t.Error(err) }),
+		Transport: p.s.contract.Transport(known.watch(http.DefaultTransport), func(err error) { t.Error(err) }),
 	}
 	return &q
 }

@@ -81,6 +81,7 @@ func (f *fleet) open(ctx context.Context, more map[string]string) (err error) {
 		return err
 	}
 	maps.Copy(f.env, more)
+	known.addSettings(f.env)
 	if f.storage, err = newSaboteur(f.env["TS_S3_ENDPOINT"]); err != nil {
 		return err
 	}
@@ -253,5 +254,6 @@ func (f *fleet) close() error {
 	if f.storage != nil {
 		errs = append(errs, f.storage.close())
 	}
+	errs = append(errs, known.search(f.dir, filepath.Join(f.run, "log")))
 	return errors.Join(append(errs, f.servers(ctx, "wipe"), os.RemoveAll(f.dir))...)
 }

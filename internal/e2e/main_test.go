@@ -42,7 +42,7 @@ func missing() string {
 	var names []string
 	for _, name := range []string{
 		"TS_TEST_DATABASE_URL", "TS_TEST_S3_ENDPOINT", "TS_TEST_S3_ACCESS_KEY", "TS_TEST_S3_SECRET_KEY",
-		"TS_TEST_MODEL", "TS_TEST_BIN", "TS_GGML_BACKENDS",
+		"TS_TEST_MODEL", "TS_TEST_BIN", "TS_TEST_LOGS", "TS_GGML_BACKENDS",
 	} {
 		if os.Getenv(name) == "" {
 			names = append(names, name)
@@ -61,7 +61,8 @@ func run(m *testing.M) (code int, err error) {
 	if code != 0 {
 		shared.showLogs(os.Stderr)
 	}
-	return code, shared.close()
+	// What the servers say of all stacks is searched last; their logs are not those of a stack.
+	return code, errors.Join(shared.close(), known.search(os.Getenv("TS_TEST_LOGS")))
 }
 
 // eventually waits until the condition holds.

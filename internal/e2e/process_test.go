@@ -25,7 +25,7 @@ type process struct {
 
 // launch starts a program with exactly that environment.
 func launch(name, dir string, env []string, path string, args ...string) (*process, error) {
-	log, err := os.Create(filepath.Join(dir, name+".log"))
+	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}

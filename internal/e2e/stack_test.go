@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -92,6 +93,7 @@ func open(ctx context.Context, more map[string]string) (s *stack, err error) {
 		return s, err
 	}
 	maps.Copy(s.env, more)
+	known.addSettings(s.env)
 	s.url = s.env["TS_PUBLIC_URL"]
 	if err := s.connect(ctx); err != nil {
 		return s, err
@@ -120,7 +122,7 @@ func (s *stack) settings() (map[string]string, error) {
 	database.Path = "/" + s.database
 	work := filepath.Join(s.dir, "work")
 	return map[string]string{
-		"TS_DATABASE_URL": database.String(), "TS_REDIS_URL": "redis://" + addr["redis"] + "/0",
+		"TS_DATABASE_URL": database.String(), "TS_REDIS_URL": "redis://:" + rand.Text() + "@" + addr["redis"] + "/0",
 		"TS_S3_ENDPOINT": os.Getenv("TS_TEST_S3_ENDPOINT"), "TS_S3_BUCKET": strings.ReplaceAll(s.database, "_", "-"),
 		"TS_S3_ACCESS_KEY": os.Getenv("TS_TEST_S3_ACCESS_KEY"), "TS_S3_SECRET_KEY": os.Getenv("TS_TEST_S3_SECRET_KEY"),
 		"TS_API_ADDR": addr["api"], "TS_PUBLIC_URL": "http://" + addr["api"], "TS_JWT_SECRET": rand.Text() + rand.Text(),
@@ -168,12 +170,13 @@ func startRedis(ctx context.Context, dir, address, policy string) (*process, *re
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := launch("redis", dir, nil, path, "--bind", "127.0.0.1", "--port", u.Port(), "--save", "", "--maxmemory-policy", policy)
+	password, _ := u.User.Password()
+	p, err := launch("redis", dir, nil, path, "--bind", "127.0.0.1", "--port", u.Port(), "--requirepass", password, "--save", "", "--maxmemory-policy", policy)
 	if err != nil {
 		return nil, nil, err
 	}
 	client := redis.NewClient(&redis.Options{
-		Addr: u.Host, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		Addr: u.Host, Password: password, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	if err := poll(ctx, 20*time.Millisecond, func() bool { return client.Ping(ctx).Err() == nil }); err != nil {
 		return p, client, fmt.Errorf("redis: %w\n%s", err, p.tail())
@@ -265,6 +268,10 @@ func (s *stack) close() error {
 		_, err := s.processes[i].stop(grace)
 		errs = append(errs, err)
 	}
+	if b, err := os.ReadFile(s.env["TS_CREDENTIALS"]); err == nil { // of the client, once it has signed in
+		known.addJSON(bytes.ReplaceAll(b, []byte(`"value"`), []byte(`"token"`))) // cookies, too
+	}
+	errs = append(errs, known.search(s.dir))
 	if s.blobs != nil {
 		keys, err := s.blobs.Keys(ctx, "")
 		errs = append(errs, err, s.blobs.Delete(ctx, keys...))

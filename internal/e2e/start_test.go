@@ -67,6 +67,9 @@ func refusal(t *testing.T, program string, more map[string]string) string {
 			t.Fatal(err)
 		}
 	}
+	if err := known.search(filepath.Dir(p.log)); err != nil {
+		t.Error(err)
+	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}

@@ -36,7 +36,7 @@ func TestTLS(t *testing.T) {
 	p := s.visitor(t)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: cert.Roots}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	p.client.Transport = s.contract.Transport(transport, func(err error) { t.Error(err) })
+	p.client.Transport = s.contract.Transport(known.watch(transport), func(err error) { t.Error(err) })
 	eventually(t, "the api answers", func() bool {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/readyz", http.NoBody)
 		if err != nil {
