@@ -135,6 +135,30 @@ func TestTypesetter_fonts(t *testing.T) {
 	}
 }
 
+// TestTypesetter_tags: those who hear a document want its headings, and its title.
+func TestTypesetter_tags(t *testing.T) {
+	t.Parallel()
+	needProgram(t, "pdfinfo")
+	path := filepath.Join(t.TempDir(), "x.pdf")
+	file := set(t, open(t), transcription.NewDocument(transcriptiontest.New("de", transcriptiontest.Sentences["de"]...), transcription.Layout{}))
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for option, wants := range map[string][]string{
+		"-isodates": {`Title: +recording de`, `Tagged: +yes`, `Pages: +1`}, "-struct-text": {`H1[^"]+"recording de"`, `H2[^"]+"Anna"`, `P[^"]+"Die Übertragung beginnt`},
+	} {
+		out, err := exec.CommandContext(t.Context(), "pdfinfo", option, path).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+		for _, want := range wants {
+			if !regexp.MustCompile(want).Match(out) {
+				t.Errorf("pdfinfo %s: there is no %s in %s", option, want, out)
+			}
+		}
+	}
+}
+
 func TestTypesetter_reportsTheWriter(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")
