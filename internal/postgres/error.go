@@ -28,7 +28,7 @@ const (
 )
 
 // wrap says what was being done and gives err its meaning: NotFound for no rows,
-// Conflict for a duplicate, Unavailable for a server that does not answer. A fault
+// Conflict for a duplicate and for what would leave nobody to administer, Unavailable for a server that does not answer. A fault
 // keeps its kind, and anything else is Internal.
 func wrap(err error, format string, args ...any) error {
 	if err == nil {
@@ -48,6 +48,8 @@ func meaning(err error) error {
 		return fault.Wrap(err, fault.NotFound, "There is nothing of that name.")
 	case sqlState(err) == uniqueViolation:
 		return fault.Wrap(err, fault.Conflict, "That exists already.")
+	case sqlState(err) == lastAdmin:
+		return fault.Wrap(err, fault.Conflict, "That is the last administrator of this installation. Make somebody else one first.").WithCode("last_admin")
 	case unreachable(err):
 		return fault.Wrap(err, fault.Unavailable, "The database does not answer. Try again in a moment.")
 	default:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -59,6 +60,16 @@ func TestDB_Migrate_atOnce(t *testing.T) {
 	for range cap(errs) {
 		ok(t, <-errs)
 	}
+}
+
+// Whoever deletes accounts is told that the last administrator stays.
+func TestDB_lastAdminIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	id := newID(t)
+	ok(t, db.CreateUser(t.Context(), &auth.User{ID: id, Email: "root@example.com", PasswordHash: "hash", Role: auth.Admin, CreatedAt: time.Now()}))
+	_, err := db.SQL().NewRaw("DELETE FROM users WHERE id = ?", id).Exec(t.Context())
+	wantCode(t, postgres.Wrap(err, "delete"), fault.Conflict, "last_admin")
 }
 
 // The tables of roles and permissions say what tests without a database believe.

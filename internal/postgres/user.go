@@ -115,6 +115,9 @@ func (db *DB) ChangeUser(ctx context.Context, id uuid.UUID, c auth.UserChange, b
 		_, err := tx.NewUpdate().Model((*userRow)(nil)).Set("role = ?", u.Role).Set("disabled_at = ?", bun.NullTime{Time: u.DisabledAt}).
 			Set("quota_bytes = ?", u.Quota.Bytes).Set("quota_minutes = ?", u.Quota.Minutes).Set("quota_active = ?", u.Quota.Active).
 			Set("updated_at = clock_timestamp()").Where("id = ?", id).Exec(ctx)
+		if sqlState(err) == foreignKeyViolation {
+			return fault.Wrap(err, fault.Invalid, "There is no such role.").WithCode("unknown_role").With("field", "role")
+		}
 		if err != nil {
 			return err
 		}
@@ -130,19 +133,7 @@ func (db *DB) ChangeUser(ctx context.Context, id uuid.UUID, c auth.UserChange, b
 		}
 		return nil
 	})
-	return &u, wrap(ofUser(err), "change user %s", id)
-}
-
-// ofUser gives its meaning to what the constraints of users say.
-func ofUser(err error) error {
-	switch sqlState(err) {
-	case lastAdmin:
-		return fault.Wrap(err, fault.Conflict, "That is the last administrator of this installation. Make somebody else one first.").WithCode("last_admin")
-	case foreignKeyViolation:
-		return fault.Wrap(err, fault.Invalid, "There is no such role.").WithCode("unknown_role").With("field", "role")
-	default:
-		return err
-	}
+	return &u, wrap(err, "change user %s", id)
 }
 
 // SetPasswordHash replaces the hash if it still is old; when it is not, the
