@@ -300,7 +300,7 @@ func (d *draft) insert(e Edit) error {
 	if len(d.segments) >= MaxSegments {
 		return tooManySegments()
 	}
-	s, err := written(NewSegment{Start: *e.Start, End: *e.End, Text: e.Text, Speaker: e.Speaker})
+	s, err := d.written(NewSegment{Start: *e.Start, End: *e.End, Text: e.Text, Speaker: e.Speaker})
 	if err != nil {
 		return err
 	}

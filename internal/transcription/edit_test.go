@@ -40,7 +40,7 @@ func talking(texts ...string) (segments []transcription.Segment) {
 func (b *bundle) completed(segments []transcription.Segment) uuid.UUID {
 	id := uuid.New()
 	b.store.Insert(transcription.Transcription{
-		ID: id, OwnerID: b.who.UserID, Run: 1, Status: transcription.Completed, Duration: time.Hour, Segments: segments, Text: transcription.Text(segments),
+		ID: id, OwnerID: b.who.UserID, Run: 1, Status: transcription.Completed, Duration: 4 * time.Hour, Segments: segments, Text: transcription.Text(segments),
 	})
 	return id
 }
@@ -110,7 +110,7 @@ func TestService_Edit_refused(t *testing.T) {
 		"times_reversed":    {Op: transcription.SetTimes, Segment: 1, Start: ptr(5 * time.Second), End: ptr(4 * time.Second)},
 		"overlap":           {Op: transcription.SetTimes, Segment: 1, End: ptr(7 * time.Second)},
 		"out_of_order":      {Op: transcription.SetTimes, Segment: 0, Start: ptr(4 * time.Second), End: ptr(5 * time.Second)},
-		"beyond_the_end":    {Op: transcription.SetTimes, Segment: 2, End: ptr(2 * time.Hour)},
+		"beyond_the_end":    {Op: transcription.SetTimes, Segment: 2, End: ptr(5 * time.Hour)},
 		"no_next_segment":   {Op: transcription.Join, Segment: 2},
 		"nothing_left":      {Op: transcription.Split, Segment: 1, Word: ptr(2)},
 		"missing_field":     {Op: transcription.Split, Segment: 0},

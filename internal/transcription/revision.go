@@ -108,7 +108,7 @@ func (s *Service) Rewrite(ctx context.Context, who auth.Actor, id uuid.UUID, bas
 func (s *Service) Retext(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, text string) (*Transcription, error) {
 	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error {
 		if len(d.segments) == 0 && clean(text) != "" {
-			return fault.New(fault.Invalid, "There are no segments that this text could go to. Send segments with their times.").WithCode("no_segments")
+			return noSegments()
 		}
 		d.segments = Retext(d.segments, text)
 		return nil

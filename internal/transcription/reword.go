@@ -1,6 +1,7 @@
 package transcription
 
 import (
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -10,6 +11,7 @@ import (
 type unit struct {
 	text  string
 	glued bool // no space before it
+	loose bool // which is a guess: a line begins with it
 	word  int  // of the old text; −1: of none
 }
 
@@ -46,13 +48,17 @@ func signs(field string) (found []string) {
 	return append(found, field[from:])
 }
 
+// unitTexts returns what units are compared by. Exports change what players of subtitles
+// would read as markup, see srtText, and that is no other word.
 func unitTexts(units []unit) []string {
 	list := make([]string, len(units))
 	for i, u := range units {
-		list[i] = u.text
+		list[i] = asExported.Replace(u.text)
 	}
 	return list
 }
+
+var asExported = strings.NewReplacer("\u2060", "", "-->", "→")
 
 // recognize tells of each unit of a new text which word of the old one it belongs to, and in
 // units without a word what was written anew. A word is kept whole or not at all.
@@ -99,7 +105,9 @@ func reworded(old []Word, units []unit, start, end time.Duration, before, behind
 				next++
 			}
 		}
-		w.Glued = u.glued
+		if !u.loose || u.word < 0 || i == 0 || units[i-1].word != u.word-1 {
+			w.Glued = u.glued
+		}
 		words = append(words, w)
 		i = next
 	}
@@ -205,7 +213,9 @@ func reword(s Segment, text string) Segment {
 // Retext returns segments with another text as a whole. What it has in common with the
 // old one keeps its times and its segment; what is new goes to the segment of what it
 // stands instead of, or behind. Segments of which nothing is left are gone.
-func Retext(segments []Segment, text string) []Segment {
+func Retext(segments []Segment, text string) []Segment { return retext(segments, unitsIn(text)) }
+
+func retext(segments []Segment, units []unit) []Segment {
 	var old []Word
 	var home []int // of each old word
 	for i, s := range segments {
@@ -218,7 +228,6 @@ func Retext(segments []Segment, text string) []Segment {
 	if len(segments) == 0 {
 		return nil
 	}
-	units := unitsIn(text)
 	recognize(old, units)
 	homes, kept := housed(units, home), neighbours(units, len(old))
 	var found []Segment

@@ -17,7 +17,10 @@ type NewSegment struct {
 }
 
 // written returns a segment that a person has written, with its words if they are good.
-func written(n NewSegment) (Segment, error) {
+func (d *draft) written(n NewSegment) (Segment, error) {
+	if err := checkSpan(n.Start, n.End, d.duration); err != nil {
+		return Segment{}, err
+	}
 	text, err := checkText(n.Text)
 	if err != nil {
 		return Segment{}, err
@@ -51,26 +54,27 @@ func (d *draft) rewrite(list []NewSegment) error {
 		return tooManySegments()
 	}
 	segments := make([]Segment, len(list))
+	same := make([]bool, len(list))
+	as := unchanged(d.segments)
 	for i, n := range list {
-		s, err := written(n)
-		if err == nil {
-			err = checkSpan(s.Start, s.End, d.duration)
+		var err error
+		if segments[i], same[i] = as(n); !same[i] {
+			segments[i], err = d.written(n)
 		}
-		if err == nil && i > 0 && s.Start < segments[i-1].Start {
+		if err == nil && i > 0 && segments[i].Start < segments[i-1].Start {
 			err = fault.New(fault.Invalid, "Segment %d starts before the one before it.", i).WithCode("out_of_order")
 		}
 		if err != nil {
 			return fault.Of(err).With("segment", i)
 		}
-		segments[i] = s
 	}
-	d.segments = inherit(d.segments, segments)
+	d.segments = inherit(d.segments, segments, same)
 	return nil
 }
 
 // inherit gives segments without words those that they have in common with a text
-// before, where these lie within them.
-func inherit(before, segments []Segment) []Segment {
+// before, where these lie within them. What is the same as before stays so.
+func inherit(before, segments []Segment, same []bool) []Segment {
 	var old []Word
 	for _, s := range before {
 		old = append(old, worded(s).Words...)
@@ -92,32 +96,29 @@ func inherit(before, segments []Segment) []Segment {
 	kept := neighbours(units, len(old))
 	for i := range segments {
 		s := &segments[i]
-		if len(s.Words) > 0 {
+		if same[i] || len(s.Words) > 0 {
 			continue
 		}
 		from, to := bounds[i], bounds[i+1]
 		s.Words = reworded(old, units[from:to], s.Start, s.End, kept.before[from], kept.behind[to])
 		s.Confidence = confidence(s.Words)
 	}
-	return likeBefore(before, segments)
-}
-
-// likeBefore returns segments, with what the text before has of those that are the same
-// to a reader: what a person sends back unchanged is no edit.
-func likeBefore(before, segments []Segment) []Segment {
-	at := map[string]Segment{}
-	for _, s := range before {
-		at[seen(s)] = s
-	}
-	for i, s := range segments {
-		if old, ok := at[seen(s)]; ok && (len(old.Words) == 0 || slices.EqualFunc(old.Words, s.Words, sameWord)) {
-			segments[i] = old
-		}
-	}
 	return segments
 }
 
-// sameWord leaves confidence out, which people are shown rounded.
+// unchanged returns what finds the segment that a person has sent back as it was: that is
+// no edit. Confidences are shown rounded, so they do not count.
+func unchanged(segments []Segment) func(NewSegment) (Segment, bool) {
+	at := map[string]Segment{}
+	for _, s := range segments {
+		at[seen(s)] = s
+	}
+	return func(n NewSegment) (Segment, bool) {
+		old, ok := at[seen(Segment{Start: n.Start, End: n.End, Text: n.Text, Speaker: n.Speaker})]
+		return old, ok && (len(n.Words) == 0 || slices.EqualFunc(old.Words, n.Words, sameWord))
+	}
+}
+
 func sameWord(a, b Word) bool {
 	a.Confidence, b.Confidence = 0, 0
 	return a == b

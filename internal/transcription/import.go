@@ -1,0 +1,205 @@
+package transcription
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// imported is what a file says of a text.
+type imported struct {
+	lines    []string     // as they stand on the screen or the page, without speakers
+	cues     []NewSegment // with their times; nil: the format has none
+	complete bool         // the cues are segments, and all that is known of the text
+}
+
+// importers read texts, knowing the names of those who speak.
+var importers = map[string]func(body []byte, speakers []string) (imported, error){
+	"srt": readSRT, "vtt": readVTT, "json": readJSON, "docx": readDOCX, "txt": readTXT,
+}
+
+// Importable returns the names of the formats that can be imported.
+func Importable() []string {
+	names := make([]string, 0, len(importers))
+	for name := range importers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Import makes what a file says the text of a transcription, as Edit does: an export that
+// was changed with another program. Words that stay keep their times and their speakers.
+// JSON has segments with all that belongs to them; of the other formats the text counts,
+// and only if there is none yet the times of cues. Invalid unknown_format; malformed_import
+// with the line.
+func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, format string, body []byte) (*Transcription, error) {
+	read, ok := importers[format]
+	if !ok {
+		return nil, fault.New(fault.Invalid, "There is no import format %q. Choose one of %s.", format, strings.Join(Importable(), ", ")).
+			WithCode("unknown_format").With("field", "format").With("allowed", Importable())
+	}
+	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error {
+		in, err := read(body, Speakers(d.segments))
+		if err != nil {
+			return err
+		}
+		switch {
+		case in.complete || len(d.segments) == 0 && len(in.cues) > 0:
+			return d.rewrite(in.cues)
+		case len(d.segments) == 0 && len(in.lines) > 0:
+			return noSegments()
+		case d.says(format, in):
+			return nil
+		}
+		d.segments = retext(d.segments, unitsOfLines(in.lines))
+		return nil
+	})
+}
+
+func noSegments() error {
+	return fault.New(fault.Invalid, "There are no segments that this text could go to. Send segments with their times.").WithCode("no_segments")
+}
+
+// says reports whether a file is the export of the text, so that nothing was changed.
+func (d *draft) says(format string, in imported) bool {
+	f, err := FindFormat(format)
+	if err != nil {
+		return false
+	}
+	var own bytes.Buffer
+	if err := (Exporter{}).Write(&own, f, &Transcription{Segments: d.segments, Duration: d.duration}, Layout{}); err != nil {
+		return false
+	}
+	same, err := importers[format](own.Bytes(), Speakers(d.segments))
+	return err == nil && slices.Equal(same.lines, in.lines)
+}
+
+// unitsOfLines returns the units of lines. Whether there is a space where a line ends can
+// only be guessed.
+func unitsOfLines(lines []string) (units []unit) {
+	for _, line := range lines {
+		found := unitsIn(line)
+		if len(found) > 0 && len(units) > 0 {
+			found[0].glued = joinsWithoutSpace(units[len(units)-1].text, found[0].text)
+			found[0].loose = true
+		}
+		units = append(units, found...)
+	}
+	return units
+}
+
+// malformed is the fault of a file with something wrong on a line, from 1.
+func malformed(line int, format string, args ...any) error {
+	return fault.New(fault.Invalid, "Line %d: %s", line, fmt.Sprintf(format, args...)).WithCode("malformed_import").With("line", line)
+}
+
+// linesOf returns the lines of a text file.
+func linesOf(body []byte) ([]string, error) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(body))
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if !utf8.ValidString(l) || strings.ContainsRune(l, 0) {
+			return nil, malformed(i+1, "this is not UTF-8. Save the file as UTF-8 and try again.")
+		}
+	}
+	return lines, nil
+}
+
+// withoutSpeaker returns a line without the name of somebody known in front.
+func withoutSpeaker(line string, speakers []string) string {
+	for _, name := range speakers {
+		if rest, ok := strings.CutPrefix(line, clean(name)+":"); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return line
+}
+
+// readTXT reads paragraphs.
+func readTXT(body []byte, speakers []string) (imported, error) {
+	lines, err := linesOf(body)
+	if err != nil {
+		return imported{}, err
+	}
+	var in imported
+	for _, l := range lines {
+		if l = clean(withoutSpeaker(clean(l), speakers)); l != "" {
+			in.lines = append(in.lines, l)
+		}
+	}
+	return in, nil
+}
+
+// importedDocument is what counts of the JSON export.
+type importedDocument struct {
+	SchemaVersion int `json:"schemaVersion"`
+	Segments      *[]struct {
+		Start   float64 `json:"start"`
+		End     float64 `json:"end"`
+		Text    string  `json:"text"`
+		Speaker *string `json:"speaker"`
+		Words   []struct {
+			Start      float64 `json:"start"`
+			End        float64 `json:"end"`
+			Text       string  `json:"text"`
+			Confidence float64 `json:"confidence"`
+			Glued      bool    `json:"glued"`
+		} `json:"words"`
+	} `json:"segments"`
+}
+
+// readJSON reads what the JSON export writes.
+func readJSON(body []byte, _ []string) (imported, error) {
+	var doc importedDocument
+	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &doc); err != nil {
+		return imported{}, malformedJSON(body, err)
+	}
+	if doc.SchemaVersion != schemaVersion || doc.Segments == nil {
+		return imported{}, malformed(1, "this is no JSON export of schema version %d with segments.", schemaVersion)
+	}
+	in := imported{complete: true, cues: make([]NewSegment, len(*doc.Segments))}
+	for i, s := range *doc.Segments {
+		n := NewSegment{Start: inSeconds(s.Start), End: inSeconds(s.End), Text: s.Text}
+		if s.Speaker != nil {
+			n.Speaker = *s.Speaker
+		}
+		for _, w := range s.Words {
+			n.Words = append(n.Words, Word{Start: inSeconds(w.Start), End: inSeconds(w.End), Text: w.Text, Confidence: w.Confidence, Glued: w.Glued})
+		}
+		in.cues[i] = n
+	}
+	return in, nil
+}
+
+// longestTime is later than any recording is long, and not too much for a time.Duration.
+const longestTime = 1e8
+
+// inSeconds returns a time to the millisecond.
+func inSeconds(s float64) time.Duration {
+	return time.Duration(min(max(s, -longestTime), longestTime)*1000+0.5) * time.Millisecond
+}
+
+// malformedJSON says on which line a document breaks off.
+func malformedJSON(body []byte, err error) error {
+	var offset int64
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = syntax.Offset
+	}
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return malformed(1+bytes.Count(body[:min(kind.Offset, int64(len(body)))], []byte("\n")), "%s must not be a %s.", kind.Field, kind.Value)
+	}
+	return malformed(1+bytes.Count(body[:min(offset, int64(len(body)))], []byte("\n")), "this is not valid JSON.")
+}
