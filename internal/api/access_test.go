@@ -65,6 +65,7 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/transcriptions/:id", who: "read", status: 200, path: "/api/v1/transcriptions/{id}", own: true},
 		{route: "PUT /api/v1/transcriptions/:id", who: "write", status: 200, path: "/api/v1/transcriptions/{id}", body: `{"segments":[]}`, own: true},
 		{route: "PATCH /api/v1/transcriptions/:id", who: "write", status: 200, path: "/api/v1/transcriptions/{id}", body: `{"edits":[]}`, own: true},
+		{route: "POST /api/v1/transcriptions/:id/import", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/import?format=srt", body: " ", own: true},
 		{route: "GET /api/v1/transcriptions/:id/revisions", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions", own: true},
 		{route: "GET /api/v1/transcriptions/:id/revisions/:revision", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions/0", own: true},
 		{route: "GET /api/v1/transcriptions/:id/revisions/:revision/diff", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions/0/diff", own: true},

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -137,6 +138,24 @@ func (s *Server) editTranscription(c echo.Context) error {
 			list[i] = e.domain()
 		}
 		return s.transcriptions.Edit(ctx, actor(c), id, base, list)
+	})
+}
+
+// importTranscription makes what a file says the text. The body is the file.
+func (s *Server) importTranscription(c echo.Context) error {
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	file, err := io.ReadAll(c.Request().Body)
+	if err != nil {
+		if f := bodyFault(err); f != nil {
+			return f
+		}
+		return err
+	}
+	return s.changeText(c, nil, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
+		return s.transcriptions.Import(ctx, actor(c), id, base, q.Get("format"), file)
 	})
 }
 

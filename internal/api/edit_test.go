@@ -139,6 +139,34 @@ func TestRewriteTranscription(t *testing.T) {
 	}
 }
 
+// An export that comes back as it was is no edit; one that was changed is.
+func TestImportTranscription(t *testing.T) {
+	t.Parallel()
+	e := newEditor(t)
+	for revision, change := range []*strings.Replacer{strings.NewReplacer(), strings.NewReplacer("Guten", "Schönen")} {
+		for _, format := range []string{"vtt", "srt"} {
+			export := e.w.do(t, call{actor: "user", path: "/api/v1/export/" + e.id.String() + "?format=" + format})
+			got := e.w.do(t, call{
+				actor: "user", method: "POST", path: "/api/v1/transcriptions/" + e.id.String() + "/import?format=" + format,
+				body: change.Replace(export.body), header: map[string]string{"Content-Type": "text/plain"},
+			})
+			got.expect(t, 200, "")
+			if one := data[text](t, got); one.Revision != revision {
+				t.Errorf("%s: revision %d, want %d", format, one.Revision, revision)
+			}
+		}
+	}
+	if one := data[text](t, e.call(t, "GET", "", "", "")); one.Text != "Schönen Tag. <b>Ja</b>." || one.Segments[0].Speaker == nil {
+		t.Errorf("got %+v", one)
+	}
+	bad := e.w.do(t, call{
+		actor: "user", method: "POST", path: "/api/v1/transcriptions/" + e.id.String() + "/import?format=srt", body: "1\nnow\n", header: map[string]string{"Content-Type": "text/plain"},
+	})
+	if bad.expect(t, 400, "malformed_import"); details(t, bad)["line"] != 2.0 {
+		t.Errorf("got %v", details(t, bad))
+	}
+}
+
 func TestEditTranscription_refused(t *testing.T) {
 	t.Parallel()
 	e := newEditor(t)

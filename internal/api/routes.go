@@ -76,6 +76,7 @@ func (s *Server) routes() []route {
 		{"GET", root + "/transcriptions/:id", s.showTranscription, read, small},
 		{"PUT", root + "/transcriptions/:id", s.rewriteTranscription, write, large},
 		{"PATCH", root + "/transcriptions/:id", s.editTranscription, write, large},
+		{"POST", root + "/transcriptions/:id/import", s.importTranscription, write, large},
 		{"GET", root + "/transcriptions/:id/revisions", s.listRevisions, read, small},
 		{"GET", root + "/transcriptions/:id/revisions/:revision", s.showRevision, read, small},
 		{"GET", root + "/transcriptions/:id/revisions/:revision/diff", s.diffRevision, read, small},

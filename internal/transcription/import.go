@@ -50,7 +50,7 @@ func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base
 		return nil, fault.New(fault.Invalid, "There is no import format %q. Choose one of %s.", format, strings.Join(Importable(), ", ")).
 			WithCode("unknown_format").With("field", "format").With("allowed", Importable())
 	}
-	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error {
+	return s.change(ctx, who, id, base, func(d *draft) error {
 		in, err := read(body, Speakers(d.segments))
 		if err != nil {
 			return err

@@ -88,7 +88,7 @@ func staleEdit(t *Transcription, yours []Segment) error {
 // revision. Faults: those of edits, with the number of the edit; Stale stale_edit;
 // Conflict no_text: there is none yet.
 func (s *Service) Edit(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, list []Edit) (*Transcription, error) {
-	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error {
+	return s.change(ctx, who, id, base, func(d *draft) error {
 		for i, e := range list {
 			if err := d.apply(e); err != nil {
 				return fault.Of(err).With("edit", i)
@@ -100,13 +100,13 @@ func (s *Service) Edit(ctx context.Context, who auth.Actor, id uuid.UUID, base *
 
 // Rewrite makes list the whole text. It goes on as Edit does.
 func (s *Service) Rewrite(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, list []NewSegment) (*Transcription, error) {
-	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error { return d.rewrite(list) })
+	return s.change(ctx, who, id, base, func(d *draft) error { return d.rewrite(list) })
 }
 
 // Retext makes text the whole text, on the times of the one before. It goes on as Edit
 // does.
 func (s *Service) Retext(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, text string) (*Transcription, error) {
-	return s.change(ctx, who, id, base, ByEdit, func(d *draft) error {
+	return s.change(ctx, who, id, base, func(d *draft) error {
 		if len(d.segments) == 0 && clean(text) != "" {
 			return noSegments()
 		}
@@ -119,14 +119,14 @@ func (s *Service) Retext(ctx context.Context, who auth.Actor, id uuid.UUID, base
 const changes = 5
 
 // change changes a text by f.
-func (s *Service) change(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, kind RevisionKind, f func(*draft) error) (*Transcription, error) {
+func (s *Service) change(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, f func(*draft) error) (*Transcription, error) {
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
 		return nil, err
 	}
 	var err error
 	for range changes {
 		var t *Transcription
-		if t, err = s.changeOnce(ctx, who, id, base, kind, f); fault.Of(err) == nil {
+		if t, err = s.changeOnce(ctx, who, id, base, f); fault.Of(err) == nil {
 			return t, nil
 		}
 		if fault.Of(err).Code != "revision_moved" {
@@ -136,7 +136,7 @@ func (s *Service) change(ctx context.Context, who auth.Actor, id uuid.UUID, base
 	return nil, err
 }
 
-func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, kind RevisionKind, f func(*draft) error) (*Transcription, error) {
+func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, f func(*draft) error) (*Transcription, error) {
 	t, err := s.editable(ctx, who, id)
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, 
 		return nil, staleEdit(t, d.segments)
 	}
 	now := Apply(t.Segments, splices)
-	c := Change{After: t.Revision, Kind: kind, Splices: splices, Text: Text(now), Speakers: Speakers(now)}
+	c := Change{After: t.Revision, Kind: ByEdit, Splices: splices, Text: Text(now), Speakers: Speakers(now)}
 	if err := s.store.Revise(ctx, who.UserID, id, c); err != nil {
 		return nil, err
 	}
