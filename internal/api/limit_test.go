@@ -1,16 +1,26 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
+
 	"github.com/turboscribe/turboscribe/internal/api"
 	"github.com/turboscribe/turboscribe/internal/api/apitest"
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/auth/authtest"
 	"github.com/turboscribe/turboscribe/internal/rate"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/internal/webhook"
 )
 
 // metered returns a world with those rates, whose limits go by its clock, behind a proxy
@@ -205,4 +215,58 @@ func TestOpenAPI_limits(t *testing.T) {
 			t.Errorf("%s: is the answer 429 described? It should be, but for the probes", route)
 		}
 	}
+}
+
+// BenchmarkRates is what counting costs a cheap request, beside an Echo that does nothing,
+// in time of the processor: a busy machine changes that least.
+func BenchmarkRates(b *testing.B) {
+	bare := echo.New()
+	bare.GET("/api/v1/limits", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
+	for name, h := range map[string]http.Handler{
+		"bare Echo": bare, "not counted": lonely(b, api.Rates{}), "counted": lonely(b, api.Rates{Read: 1e6, Address: 60}),
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest(http.MethodGet, "/api/v1/limits", http.NoBody)
+			begun := processorTime(b)
+			for b.Loop() {
+				if w := httptest.NewRecorder(); serve(h, w, r) != http.StatusOK {
+					b.Fatalf("answered with %d", w.Code)
+				}
+			}
+			b.ReportMetric(float64(processorTime(b)-begun)/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
+
+// lonely returns an API that nobody has an account of.
+func lonely(b *testing.B, r api.Rates) http.Handler {
+	b.Helper()
+	accounts, err := auth.NewService(b.Context(), new(authtest.Store), auth.Options{
+		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	server, err := api.New(api.Options{
+		PublicURL: "http://localhost", Auth: accounts, Webhooks: webhook.NewService(nil, nil, webhook.Rules{}), Logger: zerolog.Nop(),
+		Transcriptions: transcription.NewService(new(store), nil, nil, nil, transcription.Limits{}), Rates: r, Limiter: rate.NewLimiter(rate.NewLocal(nil), nil),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return server.Handler()
+}
+
+func serve(h http.Handler, w *httptest.ResponseRecorder, r *http.Request) int {
+	h.ServeHTTP(w, r)
+	return w.Code
+}
+
+func processorTime(b *testing.B) int64 {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
 }
