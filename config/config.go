@@ -84,6 +84,15 @@ type Webhooks struct {
 	Networks      []string `env:"TS_WEBHOOK_NETWORKS"`
 }
 
+// Mail says how mail is sent; by nothing when neither is set.
+type Mail struct {
+	SMTP string `env:"TS_SMTP_URL" secret:"true"`
+	Dir  string `env:"TS_MAIL_DIR"`
+	From string `env:"TS_MAIL_FROM"`
+	// RequireVerified has people confirm their address before they sign in.
+	RequireVerified bool `env:"TS_REQUIRE_VERIFIED_EMAIL, default=false"`
+}
+
 // API configures cmd/api.
 type API struct {
 	Log      Log
@@ -94,6 +103,7 @@ type API struct {
 	Limits   Limits
 	Webhooks Webhooks
 	Rates    Rates
+	Mail     Mail
 
 	Addr            string        `env:"TS_API_ADDR, default=127.0.0.1:8080"`
 	HealthAddr      string        `env:"TS_API_HEALTH_ADDR"`
@@ -160,7 +170,7 @@ type Scheduler struct {
 func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	var c API
 	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
-		c.Rates.validate(), c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
+		c.Mail.validate(), c.Rates.validate(), c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
 		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
@@ -252,6 +262,19 @@ func checkRedisURL(s string) error {
 }
 
 var databaseNumber = regexp.MustCompile(`^(/[0-9]{0,4})?$`)
+
+func (m Mail) validate() error {
+	switch {
+	case m.SMTP != "" && m.Dir != "":
+		return errors.New("TS_SMTP_URL and TS_MAIL_DIR are two ways for the same mail: set one of them")
+	case (m.SMTP != "" || m.Dir != "") && m.From == "":
+		return errors.New("TS_MAIL_FROM is not set: mail needs a sender, such as TurboScribe <scribe@example.com>")
+	case m.RequireVerified && m.SMTP == "" && m.Dir == "":
+		return errors.New("TS_REQUIRE_VERIFIED_EMAIL needs TS_SMTP_URL: without mail nobody could confirm an address")
+	default:
+		return nil
+	}
+}
 
 func (w Webhooks) validate() error {
 	err := longEnough("TS_ENCRYPTION_KEY", w.EncryptionKey)

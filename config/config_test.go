@@ -197,7 +197,7 @@ func TestCompose_passesSettingsOn(t *testing.T) {
 	}
 	fixed := []string{ // by the images, by what else is in compose.yaml, or different for each container
 		"TS_API_ADDR", "TS_API_HEALTH_ADDR", "TS_WORKER_HEALTH_ADDR", "TS_SCHEDULER_HEALTH_ADDR", "TS_WORKER_NAME",
-		"TS_FONT_DIR", "TS_MODEL_DIR", "TS_WORK_DIR", "TS_GGML_BACKENDS", "TS_S3_REGION", "TS_S3_PATH_STYLE", "TS_SHUTDOWN_GRACE",
+		"TS_FONT_DIR", "TS_MAIL_DIR", "TS_MODEL_DIR", "TS_WORK_DIR", "TS_GGML_BACKENDS", "TS_S3_REGION", "TS_S3_PATH_STYLE", "TS_SHUTDOWN_GRACE",
 		"TS_REDIS_CA_FILE", "TS_S3_CA_FILE", "TS_TLS_CERT_FILE", "TS_TLS_KEY_FILE",
 	}
 	for name := range read {

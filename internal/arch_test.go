@@ -26,7 +26,7 @@ var core = map[string][]string{
 
 // edges lists the packages that know one technology each. They import the core
 // and never each other; cmd alone joins them.
-var edges = []string{"api", "task", "postgres", "kv", "blob", "media", "whisper", "pdf", "daemon"}
+var edges = []string{"api", "task", "postgres", "kv", "blob", "media", "whisper", "pdf", "daemon", "mail"}
 
 // owners names the packages that may import each library: one, unless a second
 // is there for a reason.
@@ -40,6 +40,7 @@ var owners = map[string][]string{
 	"github.com/aws/aws-sdk-go-v2":     {"blob"},
 	"github.com/golang-jwt/jwt":        {"auth"},
 	"golang.org/x/crypto/argon2":       {"auth"},
+	"github.com/wneessen/go-mail":      {"mail"},
 	"github.com/gabriel-vasile":        {"media"},
 	"github.com/go-text/typesetting":   {"pdf"},
 	"golang.org/x/image":               {"pdf"},

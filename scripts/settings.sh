@@ -73,6 +73,8 @@ environment() {
 	assign TS_S3_SECRET_KEY "$(secret TS_S3_SECRET_KEY 24)"
 	assign TS_JWT_SECRET "$(secret TS_JWT_SECRET 32)"
 	assign TS_ENCRYPTION_KEY "$(secret TS_ENCRYPTION_KEY 32)"
+	assign TS_MAIL_DIR "$run/mail"
+	assign TS_MAIL_FROM "TurboScribe <scribe@turboscribe.localhost>"
 	assign TS_ADMIN_EMAIL admin@turboscribe.localhost
 	assign TS_ADMIN_PASSWORD "$(secret TS_ADMIN_PASSWORD 12)"
 	assign TS_CREDENTIALS "$run/credentials.json"

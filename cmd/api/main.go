@@ -17,6 +17,7 @@ import (
 	"github.com/turboscribe/turboscribe/config"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/daemon"
+	"github.com/turboscribe/turboscribe/internal/mail"
 	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -58,7 +59,28 @@ func newAuth(ctx context.Context, c config.API, b *backend.Backend) (*auth.Servi
 	for i, s := range c.JWTSecret {
 		secrets[i] = []byte(s)
 	}
-	return auth.NewService(ctx, b.DB, auth.Options{Secrets: secrets, Issuer: c.PublicURL, Attempts: rate.NewLimiter(b.Redis, nil)})
+	mailer, err := newMailer(c.Mail)
+	if err != nil {
+		return nil, err
+	}
+	return auth.NewService(ctx, b.DB, auth.Options{
+		Secrets: secrets, Issuer: c.PublicURL, Attempts: rate.NewLimiter(b.Redis, nil), Mailer: mailer, RequireVerified: c.Mail.RequireVerified,
+	})
+}
+
+// newMailer returns what sends mail, nil when nothing does.
+func newMailer(c config.Mail) (auth.Mailer, error) {
+	if c.Dir != "" {
+		return mail.Directory{Path: c.Dir, From: c.From}, nil
+	}
+	if c.SMTP == "" {
+		return nil, nil //nolint:nilnil // mail is an option
+	}
+	server, err := mail.NewSMTP(c.SMTP, c.From)
+	if err != nil {
+		return nil, fmt.Errorf("TS_SMTP_URL, TS_MAIL_FROM: %w", err)
+	}
+	return server, nil
 }
 
 // reseal encrypts secrets with the first key that an older one has encrypted, so that

@@ -69,7 +69,7 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	}
 	return listen(ctx, c, server.Handler(), health,
 		daemon.Unit{Name: "hints", Run: backend.Hints(b.Redis.Changes, feed.Hint)}, daemon.Unit{Name: "feed", Run: feed.Run},
-		daemon.Unit{Name: "limits", Run: limiter.Run})
+		daemon.Unit{Name: "limits", Run: limiter.Run}, daemon.Unit{Name: "mail", Run: accounts.DeliverMail})
 }
 
 func newWebhooks(c config.API, b *backend.Backend) (*webhook.Service, error) {

@@ -22,11 +22,12 @@ type grantJSON struct {
 }
 
 type meJSON struct {
-	UserID      uuid.UUID         `json:"userId"`
-	Email       string            `json:"email"`
-	Role        auth.Role         `json:"role"`
-	Permissions []auth.Permission `json:"permissions"`
-	CreatedAt   timestamp         `json:"createdAt"`
+	UserID        uuid.UUID         `json:"userId"`
+	Email         string            `json:"email"`
+	EmailVerified bool              `json:"emailVerified"`
+	Role          auth.Role         `json:"role"`
+	Permissions   []auth.Permission `json:"permissions"`
+	CreatedAt     timestamp         `json:"createdAt"`
 }
 
 func (s *Server) register(c echo.Context) error {
@@ -37,6 +38,9 @@ func (s *Server) register(c echo.Context) error {
 	g, err := s.auth.Register(c.Request().Context(), in.Email, in.Password)
 	if err != nil {
 		return err
+	}
+	if g.Access == "" {
+		return answer(c, http.StatusAccepted, unverifiedJSON{UserID: g.UserID})
 	}
 	return s.grant(c, http.StatusCreated, g)
 }
@@ -81,7 +85,9 @@ func (s *Server) me(c echo.Context) error {
 		return err
 	}
 	may := append([]auth.Permission{}, who.Permissions...)
-	return answer(c, http.StatusOK, meJSON{UserID: u.ID, Email: u.Email, Role: who.Role, Permissions: may, CreatedAt: timestamp(u.CreatedAt)})
+	return answer(c, http.StatusOK, meJSON{
+		UserID: u.ID, Email: u.Email, EmailVerified: u.Verified(), Role: who.Role, Permissions: may, CreatedAt: timestamp(u.CreatedAt),
+	})
 }
 
 func (s *Server) grant(c echo.Context, status int, g *auth.Grant) error {

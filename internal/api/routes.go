@@ -17,9 +17,12 @@ const (
 	queuesPath = "/admin/queues"
 )
 
-// signInPaths are those that begin a sign-in or go on with one, and take no notice of
-// the access token.
-var signInPaths = []string{authPath + "/register", authPath + "/login", authPath + "/refresh"}
+// signInPaths are those that begin a sign-in or go on with one, or lead there by mail,
+// and take no notice of the access token.
+var signInPaths = []string{
+	authPath + "/register", authPath + "/login", authPath + "/refresh",
+	authPath + "/password/forgot", authPath + "/password/reset", authPath + "/email/resend", authPath + "/email/verify",
+}
 
 // route is a row of the table that says who may do what, and how much they may send.
 type route struct {
@@ -61,8 +64,15 @@ func (s *Server) routes() []route {
 		{"POST", authPath + "/refresh", s.refresh, anybody, small},
 		{"POST", authPath + "/logout", s.logout, anybody, small},
 		{"GET", authPath + "/csrf", s.csrf, signedIn, small},
+		{"POST", authPath + "/password/forgot", s.forgotPassword, anybody, small},
+		{"POST", authPath + "/password/reset", s.resetPassword, anybody, small},
+		{"POST", authPath + "/email/resend", s.resendVerification, anybody, small},
+		{"POST", authPath + "/email/verify", s.verifyEmail, anybody, small},
+		{"GET", "/account", s.accountPage, anybody, small},
 		{"GET", root + "/me", s.me, signedIn, small},
 		{"GET", root + "/me/usage", s.usage, signedIn, small},
+		{"PUT", root + "/me/password", s.changePassword, inPerson, small},
+		{"PUT", root + "/me/email", s.changeEmail, inPerson, small},
 		{"GET", root + "/me/sessions", s.listSessions, inPerson, small},
 		{"DELETE", root + "/me/sessions", s.endOtherSessions, inPerson, small},
 		{"DELETE", root + "/me/sessions/:id", s.endSession, inPerson, small},

@@ -37,6 +37,7 @@ type world struct {
 	url      string
 	client   *http.Client
 	accounts *authtest.Store
+	mailbox  *authtest.Mailbox
 	auth     *auth.Service
 	store    *store
 	hooks    *webhooktest.Store
@@ -102,7 +103,7 @@ func (c *clock) advance(d time.Duration) {
 func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	t.Helper()
 	w := &world{
-		accounts: new(authtest.Store), log: new(buffer), clock: &clock{now: time.Now()}, queue: new(fakeQueue),
+		accounts: new(authtest.Store), mailbox: new(authtest.Mailbox), log: new(buffer), clock: &clock{now: time.Now()}, queue: new(fakeQueue),
 		store: new(store), hooks: new(webhooktest.Store), cache: new(apitest.Cache),
 		objects: &fakeObjects{sums: map[string]string{}},
 		tokens:  map[string]string{"nobody": ""}, ids: map[string]uuid.UUID{},
@@ -113,7 +114,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	var err error
 	w.auth, err = auth.NewService(t.Context(), w.accounts, auth.Options{
 		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Now: w.clock.Now,
-		Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1},
+		Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1}, Mailer: w.mailbox,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,11 @@ func (s *Service) open(ctx context.Context, u *User) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.store.CreateSession(ctx, session); err != nil {
+	err = s.store.CreateSession(ctx, session, u.Generation)
+	if fault.Is(err, fault.Conflict) { // the password was changed while it was checked
+		return nil, s.refuse(ctx, u, wrongCredentials())
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := s.Audit(ctx, Entry{Action: SignedIn, SubjectID: u.ID}); err != nil {

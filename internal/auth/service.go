@@ -24,8 +24,12 @@ type Options struct {
 	RefreshTTL time.Duration // 30 days without a refresh end a sign-in
 	Argon2     Argon2        // the cost of a new hash
 	Attempts   Attempts      // counts wrong passwords; in this process alone by default
-	Now        func() time.Time
-	Rand       io.Reader
+	Mailer     Mailer        // nil: no mail is sent
+	// RequireVerified has people prove that their address is theirs before they sign in.
+	// It needs a Mailer.
+	RequireVerified bool
+	Now             func() time.Time
+	Rand            io.Reader
 }
 
 // Service signs people up, in and out.
@@ -41,13 +45,20 @@ type Service struct {
 	parser     *jwt.Parser
 	hasher     *hasher
 	nobody     string // a hash that no password is known for
-	rights     rightsCache
+	mailer     Mailer
+
+	requireVerified bool
+	rights          rightsCache
 }
 
 // NewService returns a service, or says what is wrong with the options.
 func NewService(ctx context.Context, store Store, o Options) (*Service, error) {
 	s := &Service{store: store, issuer: o.Issuer, accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, attempts: o.Attempts, now: o.Now, rand: o.Rand}
+	s.mailer, s.requireVerified = o.Mailer, o.RequireVerified
 	s.setDefaults()
+	if o.RequireVerified && o.Mailer == nil {
+		return nil, errors.New("addresses cannot be verified without a way to send mail")
+	}
 	if o.Issuer == "" {
 		return nil, errors.New("the issuer of access tokens is not set")
 	}
@@ -97,7 +108,8 @@ func (s *Service) makeNobody(ctx context.Context) error {
 
 // Register creates an account and signs it in. Invalid: invalid_email or one of
 // password_too_short, password_too_long, password_too_common. Conflict
-// email_taken: there is an account of that address.
+// email_taken: there is an account of that address. Where the address has to be verified
+// first, the grant has nothing but the id of the account.
 func (s *Service) Register(ctx context.Context, email, password string) (*Grant, error) {
 	u, err := s.create(ctx, email, password, Member)
 	if err != nil {
@@ -105,6 +117,12 @@ func (s *Service) Register(ctx context.Context, email, password string) (*Grant,
 	}
 	if err := s.Audit(ctx, Entry{Action: AccountCreated, SubjectID: u.ID, Details: map[string]any{"role": string(u.Role)}}); err != nil {
 		return nil, err
+	}
+	if err := s.notify(ctx, u, VerificationMail); err != nil {
+		return nil, err
+	}
+	if s.requireVerified {
+		return &Grant{UserID: u.ID}, nil
 	}
 	return s.open(ctx, u)
 }
@@ -126,13 +144,16 @@ func (s *Service) create(ctx context.Context, email, password string, r Role) (*
 		return nil, err
 	}
 	u := &User{ID: id, Email: email, PasswordHash: hash, Role: r, CreatedAt: s.now()}
+	if r == Admin { // the address was given by who runs the installation
+		u.VerifiedAt = u.CreatedAt
+	}
 	return u, s.store.CreateUser(ctx, u)
 }
 
 // Login signs a person in. Unauthenticated wrong_credentials is the one answer,
 // after the same work, to a wrong password and to an unknown address. RateLimited
-// too_many_attempts: too many were wrong lately. Forbidden
-// account_disabled is told to whoever has the password.
+// too_many_attempts: too many were wrong lately. Forbidden account_disabled and
+// email_not_verified are told to whoever has the password.
 func (s *Service) Login(ctx context.Context, email, password string) (*Grant, error) {
 	u, err := s.find(ctx, email)
 	if err != nil {
@@ -150,15 +171,23 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Grant, er
 		return nil, fmt.Errorf("check the password of %s: %w", u.ID, err)
 	}
 	if !ok {
-		return nil, s.refuse(ctx, u, fault.New(fault.Unauthenticated, "The e-mail address or the password is wrong.").WithCode("wrong_credentials"))
+		return nil, s.refuse(ctx, u, wrongCredentials())
 	}
 	if u.Disabled() {
 		return nil, s.refuse(ctx, u, accountDisabled(fault.Forbidden))
+	}
+	if s.requireVerified && !u.Verified() {
+		return nil, s.refuse(ctx, u, fault.New(fault.Forbidden, "The e-mail address is not confirmed yet. Follow the link in the mail that was sent to it, or ask for another one.").
+			WithCode("email_not_verified"))
 	}
 	if stale {
 		s.rehash(ctx, u, password)
 	}
 	return s.open(ctx, u)
+}
+
+func wrongCredentials() *fault.Error {
+	return fault.New(fault.Unauthenticated, "The e-mail address or the password is wrong.").WithCode("wrong_credentials")
 }
 
 // refuse records that somebody was not let in, an unknown user as well. One who is deleted

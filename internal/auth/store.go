@@ -17,7 +17,12 @@ type User struct {
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero: they may sign in
 	Quota        Quota
+	VerifiedAt   time.Time // zero: nobody knows whether the address is theirs
+	Generation   int       // counts the changes of the password by which sign-ins end
 }
+
+// Verified reports whether the person has proved that the address is theirs.
+func (u *User) Verified() bool { return !u.VerifiedAt.IsZero() }
 
 // Disabled reports whether an administrator keeps the person out.
 func (u *User) Disabled() bool { return !u.DisabledAt.IsZero() }
@@ -52,6 +57,8 @@ type SignInFilter struct {
 type Store interface {
 	AuditStore
 	KeyStore
+	CredentialStore
+	MailStore
 
 	// CreateUser inserts a user. Conflict email_taken: somebody has that address.
 	CreateUser(ctx context.Context, u *User) error
@@ -74,8 +81,9 @@ type Store interface {
 	// password was changed meanwhile and nothing happens.
 	SetPasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error
 
-	// CreateSession inserts the first session of a family.
-	CreateSession(ctx context.Context, s *Session) error
+	// CreateSession inserts the first session of a family. Conflict: the generation of
+	// the user is another by now, so the password that was given is.
+	CreateSession(ctx context.Context, s *Session, generation int) error
 	// SessionByToken returns a session, replaced and revoked ones too. NotFound:
 	// no session has that hash.
 	SessionByToken(ctx context.Context, hash TokenHash) (*Session, error)

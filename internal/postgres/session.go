@@ -53,9 +53,12 @@ func utc(t time.Time) time.Time {
 
 // CreateSession inserts the first session of a family and forgets those of the
 // user that have expired before it: an expired token is refused whether or not it
-// is known.
-func (db *DB) CreateSession(ctx context.Context, s *auth.Session) error {
+// is known. Conflict: the generation of the user is another by now.
+func (db *DB) CreateSession(ctx context.Context, s *auth.Session, generation int) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := sameGeneration(ctx, tx, s.UserID, generation); err != nil {
+			return err
+		}
 		_, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("user_id = ?", s.UserID).Where("expires_at < ?", s.CreatedAt).Exec(ctx)
 		if err != nil {
 			return err
@@ -63,6 +66,19 @@ func (db *DB) CreateSession(ctx context.Context, s *auth.Session) error {
 		return addSession(ctx, tx, s)
 	})
 	return wrap(err, "create session %s", s.ID)
+}
+
+// sameGeneration locks the user: a change of the password waits for the session, and ends
+// it, or is waited for, and seen.
+func sameGeneration(ctx context.Context, tx bun.Tx, user uuid.UUID, want int) error {
+	var got int
+	if err := tx.NewRaw("SELECT generation FROM users WHERE id = ? FOR SHARE", user).Scan(ctx, &got); err != nil {
+		return none(err, "There is no such account.")
+	}
+	if got != want {
+		return fault.New(fault.Conflict, "The password was changed at this moment. Sign in with the new one.").WithCode("password_changed")
+	}
+	return nil
 }
 
 // addSession inserts a session. NotFound: its user was deleted meanwhile.

@@ -24,19 +24,22 @@ type userRow struct {
 	QuotaBytes   *int64
 	QuotaMinutes *int64
 	QuotaActive  *int64
+	VerifiedAt   time.Time `bun:",nullzero"`
+	Generation   int
 }
 
 func (r *userRow) domain() *auth.User {
 	return &auth.User{
 		ID: r.ID, Email: r.Email, PasswordHash: r.PasswordHash, Role: r.Role, CreatedAt: r.CreatedAt.UTC(), DisabledAt: utc(r.DisabledAt),
-		Quota: auth.Quota{Bytes: r.QuotaBytes, Minutes: r.QuotaMinutes, Active: r.QuotaActive},
+		Quota:      auth.Quota{Bytes: r.QuotaBytes, Minutes: r.QuotaMinutes, Active: r.QuotaActive},
+		VerifiedAt: utc(r.VerifiedAt), Generation: r.Generation,
 	}
 }
 
 // CreateUser inserts a user. Conflict email_taken: somebody has that address,
 // however it is written.
 func (db *DB) CreateUser(ctx context.Context, u *auth.User) error {
-	row := &userRow{ID: u.ID, Email: u.Email, PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: u.CreatedAt}
+	row := &userRow{ID: u.ID, Email: u.Email, PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: u.CreatedAt, VerifiedAt: u.VerifiedAt}
 	// A violated constraint would make the server log the statement with the hash.
 	n, err := affected(db.bun.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx))
 	if err == nil && n == 0 {

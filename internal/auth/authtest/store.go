@@ -41,6 +41,8 @@ type Store struct {
 	mu       sync.Mutex
 	users    map[uuid.UUID]auth.User
 	sessions map[uuid.UUID]auth.Session
+	tickets  []auth.Ticket
+	mails    []*mail
 	roles    map[auth.Role][]auth.Permission // besides Roles
 	entries  []auth.Entry
 	keys     map[uuid.UUID]auth.Key
@@ -210,9 +212,12 @@ func (s *Store) DeleteUser(id uuid.UUID) {
 }
 
 // CreateSession implements auth.Store.
-func (s *Store) CreateSession(_ context.Context, session *auth.Session) error {
+func (s *Store) CreateSession(_ context.Context, session *auth.Session, generation int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if u, ok := s.users[session.UserID]; ok && u.Generation != generation {
+		return fault.New(fault.Conflict, "The password was changed at this moment.").WithCode("password_changed")
+	}
 	return s.insert(session)
 }
 

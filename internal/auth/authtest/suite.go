@@ -44,6 +44,13 @@ func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 		"sign-ins are listed in pages":          testSignIns,
 		"a sign-in is ended by its owner only":  testEndSignIn,
 		"all sign-ins but one are ended":        testEndSignIns,
+		"tickets are good for one purpose":      testTickets,
+		"a new password ends what was before":   testChangePassword,
+		"a ticket changes a password once":      testChangePasswordByTicket,
+		"no sign-in slips by a new password":    testSignInWhileChanging,
+		"an address is verified once":           testVerifyEmail,
+		"mails are sent one by one":             testMails,
+		"an address gets so many mails an hour": testMailLimit,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +100,7 @@ func addUser(t *testing.T, s auth.Store) *auth.User {
 func addSession(t *testing.T, s auth.Store, user uuid.UUID, token string) *auth.Session {
 	t.Helper()
 	session := newSession(t, user, newID(t), token)
-	if err := s.CreateSession(t.Context(), session); err != nil {
+	if err := s.CreateSession(t.Context(), session, 0); err != nil {
 		t.Fatal(err)
 	}
 	return session

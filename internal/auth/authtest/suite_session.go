@@ -46,13 +46,13 @@ func testSignIns(t *testing.T, s auth.Store) {
 	for _, token := range []string{"third", "fourth"} {
 		session := newSession(t, u.ID, newID(t), token)
 		session.BeganAt = start.Add(time.Minute)
-		if err := s.CreateSession(t.Context(), session); err != nil {
+		if err := s.CreateSession(t.Context(), session, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	gone := newSession(t, u.ID, newID(t), "expired")
 	gone.CreatedAt, gone.ExpiresAt = start.Add(-time.Hour), start
-	if err := s.CreateSession(t.Context(), gone); err != nil {
+	if err := s.CreateSession(t.Context(), gone, 0); err != nil {
 		t.Fatal(err)
 	}
 	all := signIns(t, s, u.ID, auth.Cursor{}, 10)

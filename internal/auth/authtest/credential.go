@@ -1,0 +1,142 @@
+package authtest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+var errNoTicket = fault.New(fault.NotFound, "There is no such ticket.")
+
+// CreateTicket implements auth.CredentialStore.
+func (s *Store) CreateTicket(_ context.Context, t auth.Ticket) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tickets = slices.DeleteFunc(s.tickets, func(old auth.Ticket) bool { return old.UserID == t.UserID && old.ExpiresAt.Before(t.CreatedAt) })
+	s.tickets = append(s.tickets, t)
+	return nil
+}
+
+// Ticket implements auth.CredentialStore.
+func (s *Store) Ticket(_ context.Context, hash auth.TokenHash, p auth.Purpose) (*auth.Ticket, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tickets {
+		if t.Hash == hash && t.Purpose == p {
+			return &t, nil
+		}
+	}
+	return nil, errNoTicket
+}
+
+func (s *Store) hasTicket(user uuid.UUID, hash auth.TokenHash) bool {
+	return slices.ContainsFunc(s.tickets, func(t auth.Ticket) bool { return t.Hash == hash && t.UserID == user })
+}
+
+func (s *Store) dropTickets(which func(auth.Ticket) bool) {
+	s.tickets = slices.DeleteFunc(s.tickets, which)
+}
+
+// ChangePassword implements auth.CredentialStore.
+func (s *Store) ChangePassword(_ context.Context, c auth.PasswordChange) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, ok := s.users[c.UserID]
+	if !ok || u.PasswordHash != c.Old {
+		return fault.New(fault.Conflict, "The password was changed at this moment.").WithCode("password_changed")
+	}
+	if c.Ticket != nil && !s.hasTicket(c.UserID, *c.Ticket) {
+		return errNoTicket
+	}
+	if c.Ticket != nil && u.VerifiedAt.IsZero() {
+		u.VerifiedAt = c.At
+	}
+	u.PasswordHash = c.New
+	u.Generation++
+	s.users[u.ID] = u
+	s.dropTickets(func(t auth.Ticket) bool { return t.UserID == u.ID })
+	s.end(c.At, func(session auth.Session) bool { return session.UserID == u.ID && session.FamilyID != c.Keep })
+	return s.addEntry(c.Entry)
+}
+
+// VerifyEmail implements auth.CredentialStore.
+func (s *Store) VerifyEmail(_ context.Context, t auth.Ticket, at time.Time, e auth.Entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.hasTicket(t.UserID, t.Hash) {
+		return errNoTicket
+	}
+	for _, other := range s.users {
+		if other.Email == t.Email && other.ID != t.UserID {
+			return fault.New(fault.Conflict, "There is another account with that address by now.").WithCode("email_taken").With("field", "email")
+		}
+	}
+	u := s.users[t.UserID]
+	changed := u.Email != t.Email
+	u.Email, u.VerifiedAt = t.Email, at
+	s.users[u.ID] = u
+	s.dropTickets(func(other auth.Ticket) bool { return other.Hash == t.Hash || changed && other.UserID == u.ID })
+	return s.addEntry(e)
+}
+
+type mail struct {
+	auth.Mail
+	next     time.Time
+	finished time.Time
+}
+
+// QueueMail implements auth.MailStore.
+func (s *Store) QueueMail(_ context.Context, m auth.Mail) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lately := 0
+	for _, other := range s.mails {
+		if other.To != m.To || other.Kind != m.Kind {
+			continue
+		}
+		if other.finished.IsZero() {
+			return nil
+		}
+		if other.CreatedAt.After(m.CreatedAt.Add(-time.Hour)) {
+			lately++
+		}
+	}
+	if lately < auth.MailsPerHour {
+		s.mails = append(s.mails, &mail{Mail: m, next: m.CreatedAt})
+	}
+	return nil
+}
+
+// ClaimMail implements auth.MailStore.
+func (s *Store) ClaimMail(_ context.Context, now time.Time, again func(attempts int) time.Time) (*auth.Mail, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due := slices.DeleteFunc(slices.Clone(s.mails), func(m *mail) bool { return !m.finished.IsZero() || m.next.After(now) })
+	if len(due) == 0 {
+		return nil, fault.New(fault.NotFound, "No mail is due.")
+	}
+	m := slices.MinFunc(due, func(a, b *mail) int { return cmp.Or(a.next.Compare(b.next), cmp.Compare(a.ID.String(), b.ID.String())) })
+	m.next = again(m.Attempts)
+	m.Attempts++
+	claimed := m.Mail
+	return &claimed, nil
+}
+
+// FinishMail implements auth.MailStore.
+func (s *Store) FinishMail(_ context.Context, id uuid.UUID, at time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.mails {
+		if m.ID == id {
+			m.finished = at
+		}
+	}
+	s.mails = slices.DeleteFunc(s.mails, func(m *mail) bool { return !m.finished.IsZero() && m.CreatedAt.Before(at.Add(-time.Hour)) })
+	return nil
+}

@@ -1,0 +1,107 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+)
+
+// letter writes a mail, nil when there is nobody to write to or nothing to say any more.
+func (s *Service) letter(ctx context.Context, m *Mail) (*Letter, error) {
+	u, err := s.recipient(ctx, m)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil //nolint:nilnil // no letter is an answer here
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch m.Kind {
+	case ResetMail:
+		return s.resetLetter(ctx, u)
+	case VerificationMail:
+		return s.verificationLetter(ctx, m, u)
+	case PasswordNotice:
+		return s.notice(m, "Your password was changed", "The password of your account was changed, and other devices were signed out."), nil
+	case AddressNotice:
+		return s.notice(m, "Your address was changed", "Your account has another e-mail address from now on. Mail about it no longer comes here."), nil
+	default:
+		return nil, fmt.Errorf("a mail of kind %q is not known", m.Kind)
+	}
+}
+
+// recipient returns the user whom a mail is about.
+func (s *Service) recipient(ctx context.Context, m *Mail) (*User, error) {
+	if m.UserID == uuid.Nil {
+		return s.store.UserByEmail(ctx, m.To)
+	}
+	return s.store.User(ctx, m.UserID)
+}
+
+func (s *Service) resetLetter(ctx context.Context, u *User) (*Letter, error) {
+	if u.Disabled() {
+		return nil, nil //nolint:nilnil // a password would not let them in
+	}
+	token, err := s.issue(ctx, u, ResetPassword, u.Email)
+	if err != nil {
+		return nil, err
+	}
+	return &Letter{To: u.Email, Subject: "Set a new password", Text: fmt.Sprintf(`Somebody, probably you, has asked to set a new password for your account at
+
+    %s
+
+Do so here within 30 minutes; the link works once:
+
+    %s
+
+If it was not you, there is nothing to do: your password stays as it is.
+`, s.issuer, s.page("reset", token))}, nil
+}
+
+// verificationLetter is for the address of an account, or one that its owner wants to
+// have instead. An address that is verified needs none, and one that somebody else has
+// can be nobody's next one.
+func (s *Service) verificationLetter(ctx context.Context, m *Mail, u *User) (*Letter, error) {
+	if m.To == u.Email && u.Verified() {
+		return nil, nil //nolint:nilnil // see above
+	}
+	owner, err := s.store.UserByEmail(ctx, m.To)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	if err == nil && owner.ID != u.ID {
+		return nil, nil //nolint:nilnil // see above
+	}
+	token, err := s.issue(ctx, u, VerifyEmail, m.To)
+	if err != nil {
+		return nil, err
+	}
+	return &Letter{To: m.To, Subject: "Confirm your e-mail address", Text: fmt.Sprintf(`This address was given for an account at
+
+    %s
+
+Confirm that it is yours within 24 hours; the link works once:
+
+    %s
+
+If you know nothing of that, there is nothing to do: without the link nobody gets any further.
+`, s.issuer, s.page("verify", token))}, nil
+}
+
+// page returns the address of the page that uses a token. The token is behind the #,
+// which browsers send to no server: it ends in no log and no Referer.
+func (s *Service) page(action, token string) string {
+	return fmt.Sprintf("%s/account#%s=%s", s.issuer, action, token)
+}
+
+func (s *Service) notice(m *Mail, subject, text string) *Letter {
+	return &Letter{To: m.To, Subject: subject, Text: fmt.Sprintf(`%s
+
+    %s
+
+If that was not you, somebody else has been in your account: set a new password and ask an
+administrator of this installation for help.
+`, text, s.issuer)}
+}
