@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,5 +99,17 @@ func TestAudit_operators(t *testing.T) {
 	want := []string{"queue.intervened operator@example.com", "queue.resumed operator@example.com", "queue.paused operator@example.com"}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// A recording that is gone leaves a trace of who did that, and none of itself.
+func TestAudit_deletions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.store.add(t, w.ids["user"], completed)
+	w.do(t, call{actor: "user", method: "DELETE", path: "/api/v1/transcriptions/" + id.String()}).expect(t, 204, "")
+	got := w.do(t, call{actor: "admin", path: "/api/v1/admin/audit?action=transcription.deleted"})
+	if items := data[entries](t, got).Items; len(items) != 1 || items[0].User.Email != "user@example.com" || strings.Contains(got.body, id.String()) {
+		t.Errorf("the audit log tells %s", got.body)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -60,6 +61,9 @@ func (s *Server) deleteTranscription(c echo.Context) error {
 	}
 	if err := s.cache.Forget(c.Request().Context(), id.String()); err != nil {
 		zerolog.Ctx(c.Request().Context()).Warn().Err(err).Stringer("transcription", id).Msg("its text stays in the cache for a minute")
+	}
+	if err := s.audit(c, auth.TranscriptionDeleted, nil); err != nil {
+		return err
 	}
 	return c.NoContent(http.StatusNoContent)
 }

@@ -29,6 +29,8 @@ const (
 	QueueResumed    Action = "queue.resumed"    // details: queue
 	QueuesChanged   Action = "queue.intervened" // in the dashboard; details: method
 	UploadGranted   Action = "upload.granted"   // a token for uploads
+
+	TranscriptionDeleted Action = "transcription.deleted" // with its recording
 )
 
 // Entry is one thing that the audit log tells. Entries outlive the account they tell of,
