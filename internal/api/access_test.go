@@ -70,6 +70,11 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/files/upload", who: "write", status: 415, code: "not_multipart", body: "{}"},
 		{route: "GET /api/v1/transcriptions", who: "read", status: 200},
 		{route: "GET /api/v1/transcriptions/:id", who: "read", status: 200, path: "/api/v1/transcriptions/{id}", own: true},
+		{route: "POST /api/v1/transcriptions/bulk", who: "write", status: 200, body: `{"ids":["{id}"],"action":"archive"}`},
+		{route: "GET /api/v1/folders", who: "read", status: 200},
+		{route: "POST /api/v1/folders", who: "write", status: 201, body: `{"name":"Talks"}`},
+		{route: "PUT /api/v1/folders/:id", who: "write", status: 200, path: "/api/v1/folders/{folder}", body: `{"name":"Talks"}`, own: true},
+		{route: "DELETE /api/v1/folders/:id", who: "write", status: 204, path: "/api/v1/folders/{folder}", own: true},
 		{route: "PUT /api/v1/transcriptions/:id", who: "write", status: 200, path: "/api/v1/transcriptions/{id}", body: `{"segments":[]}`, own: true},
 		{route: "PATCH /api/v1/transcriptions/:id", who: "write", status: 200, path: "/api/v1/transcriptions/{id}", body: `{"edits":[]}`, own: true},
 		{route: "POST /api/v1/transcriptions/:id/import", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/import?format=srt", body: " ", own: true},
@@ -146,8 +151,12 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
 	hook, delivery := w.addWebhook(t, "user")
 	key, _ := w.addKey(t)
+	folder := &transcription.Folder{ID: newID(t), OwnerID: w.ids["user"], Name: "Of the user's, for " + actor}
+	if err := w.store.CreateFolder(t.Context(), folder); err != nil {
+		t.Fatal(err)
+	}
 	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t),
-		"{key}", key.ID.String(), "{person}", w.ids["other"].String())
+		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{person}", w.ids["other"].String())
 	method, path, _ := strings.Cut(r.route, " ")
 	if r.path != "" {
 		path = r.path

@@ -54,6 +54,9 @@ func readFilter(q url.Values) (transcription.Filter, error) {
 		return f, fault.New(fault.Invalid, "There is no status %q.", f.Status).
 			WithCode("invalid_status").With("field", "status").With("allowed", transcription.Statuses)
 	}
+	if err := readPlacing(q, &f); err != nil {
+		return f, err
+	}
 	for name, into := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
 		if err := readTime(q, name, into); err != nil {
 			return f, err
@@ -70,6 +73,30 @@ func readFilter(q url.Values) (transcription.Filter, error) {
 	}
 	f.After, err = parseCursor(q.Get("cursor"))
 	return f, err
+}
+
+// readPlacing reads where in their order transcriptions shall be.
+func readPlacing(q url.Values, f *transcription.Filter) error {
+	f.Tag = q.Get("tag")
+	switch text := q.Get("folder"); text {
+	case "":
+	case "none":
+		f.Folder = new(uuid.UUID)
+	default:
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return fault.New(fault.Invalid, "The folder must be the id of one, or none.").WithCode("invalid_folder").With("field", "folder")
+		}
+		f.Folder = &id
+	}
+	if text := q.Get("archived"); text != "" {
+		yes, err := strconv.ParseBool(text)
+		if err != nil {
+			return fault.New(fault.Invalid, "archived must be true or false.").WithCode("invalid_archived").With("field", "archived")
+		}
+		f.Archived = &yes
+	}
+	return nil
 }
 
 // readTime reads a moment (RFC 3339) or the beginning of a day in UTC.

@@ -33,6 +33,9 @@ type summaryJSON struct {
 	Revision           int                  `json:"revision"`
 	CreatedAt          timestamp            `json:"createdAt"`
 	CompletedAt        timestamp            `json:"completedAt"`
+	FolderID           *uuid.UUID           `json:"folderId"`
+	Tags               []string             `json:"tags"`
+	ArchivedAt         timestamp            `json:"archivedAt"`
 	Matches            *[]matchJSON         `json:"matches,omitempty"` // of what was looked for, in lists
 }
 
@@ -133,6 +136,7 @@ func newSummaryJSON(t *transcription.Transcription) summaryJSON {
 		ID: t.ID, FileID: t.File.ID, FileName: t.File.Name, Run: t.Run, Status: t.Status, Stage: orNull(stages[t.Status]), Priority: t.Options.Priority.String(),
 		Progress: done(t.Progress), Language: orNull(t.Language), Model: orNull(t.Model), Duration: orNull(seconds(t.Duration)),
 		Error: (*problemJSON)(t.Failure), Revision: t.Revision, CreatedAt: timestamp(t.CreatedAt), CompletedAt: timestamp(t.CompletedAt),
+		FolderID: orNull(t.FolderID), Tags: append([]string{}, t.Tags...), ArchivedAt: timestamp(t.ArchivedAt),
 	}
 	if t.Language != "" {
 		out.LanguageConfidence = (*fraction)(&t.LanguageConfidence)

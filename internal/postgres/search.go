@@ -30,6 +30,15 @@ func (db *DB) narrowed(ctx context.Context, q *bun.SelectQuery, f transcription.
 	if f.Status != "" {
 		q = q.Where("t.status = ?", f.Status)
 	}
+	if f.Folder != nil {
+		q = q.Where("t.folder_id IS NOT DISTINCT FROM ?", bun.NullZero(*f.Folder))
+	}
+	if f.Tag != "" {
+		q = q.Where("EXISTS (SELECT FROM unnest(t.tags) AS tag WHERE lower(tag) = lower(?))", f.Tag)
+	}
+	if f.Archived != nil {
+		q = q.Where("(t.archived_at IS NOT NULL) = ?", *f.Archived)
+	}
 	if f.Language != "" {
 		q = q.Where("t.language = ?", f.Language)
 	}

@@ -72,6 +72,10 @@ type transcriptionRow struct {
 	FailureMessage string
 	Revision       int
 
+	FolderID uuid.UUID `bun:",nullzero"`
+	Tags     []string  `bun:",array,nullzero,default:'{}'"`
+
+	ArchivedAt  time.Time `bun:",nullzero"`
 	CreatedAt   time.Time `bun:",nullzero,default:now()"`
 	UpdatedAt   time.Time `bun:",nullzero,default:now()"`
 	CompletedAt time.Time `bun:",nullzero"`
@@ -92,7 +96,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 		Model:   r.Model, Language: r.Language, LanguageConfidence: r.LanguageConfidence,
 		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Progress: r.Progress,
 		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Earlier: r.Earlier.domain(), Revision: r.Revision,
-		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
+		FolderID: r.FolderID, Tags: append([]string(nil), r.Tags...), ArchivedAt: utc(r.ArchivedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
 	}
 	t.Partial = r.Status.Partial() && r.Earlier == nil
 	if r.Status == transcription.Failed {
@@ -105,7 +109,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 var listed = []string{
 	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split", "priority",
 	"model", "language", "language_confidence", "duration_samples", "missing_samples", "progress", "warnings", "coverage", "earlier",
-	"failure_code", "failure_message", "revision", "created_at", "updated_at", "completed_at",
+	"failure_code", "failure_message", "revision", "folder_id", "tags", "archived_at", "created_at", "updated_at", "completed_at",
 }
 
 // CreateTranscription inserts the file and the transcription, queued, with its

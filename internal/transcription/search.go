@@ -22,7 +22,10 @@ type Filter struct {
 	Status                   Status
 	Language                 string
 	Speaker                  string
-	From, To                 time.Time // of the upload: from, and before
+	Folder                   *uuid.UUID // zero: those in none
+	Tag                      string     // capitals do not count
+	Archived                 *bool      // nil: all
+	From, To                 time.Time  // of the upload: from, and before
 	MinDuration, MaxDuration time.Duration
 
 	After Cursor // from the newest, if it is zero

@@ -114,8 +114,12 @@ type Transcription struct {
 	Revision int       // 0: the machine's text
 	Manifest *Manifest // of the text; nil unless it was asked for
 
+	FolderID uuid.UUID // zero: in none
+	Tags     []string
+
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	ArchivedAt  time.Time // zero: it is not archived
 	CompletedAt time.Time // zero until Completed
 }
 

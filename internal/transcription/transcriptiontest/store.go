@@ -28,6 +28,7 @@ type Store struct {
 	plans     map[transcription.Ref][]transcription.PlannedChunk
 	events    map[uuid.UUID][]transcription.Event
 	revisions map[uuid.UUID][]transcription.Revision
+	folders   map[uuid.UUID]transcription.Folder
 	lastEvent int64
 	installed []string
 	refused   map[string]string

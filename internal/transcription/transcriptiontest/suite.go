@@ -49,6 +49,8 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"canceling is done once":             testCancel,
 		"what happens is told in order":      testEvents,
 		"another run keeps the text":         testRetry,
+		"folders are a tree":                 testFolders,
+		"transcriptions are arranged":        testArrange,
 		"texts are revised":                  testRevise,
 		"one text is revised once":           testReviseStale,
 		"what has ended is not canceled":     testCancelTooLate,

@@ -1,0 +1,186 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+type folderRow struct {
+	bun.BaseModel `bun:"table:folders,alias:d"`
+
+	ID        uuid.UUID `bun:",pk"`
+	OwnerID   uuid.UUID
+	ParentID  uuid.UUID `bun:",nullzero"`
+	Name      string
+	CreatedAt time.Time `bun:",nullzero,default:clock_timestamp()"`
+}
+
+func newFolderRow(f *transcription.Folder) *folderRow {
+	return &folderRow{ID: f.ID, OwnerID: f.OwnerID, ParentID: f.ParentID, Name: clean(f.Name)}
+}
+
+func (r folderRow) domain() transcription.Folder {
+	return transcription.Folder{ID: r.ID, OwnerID: r.OwnerID, ParentID: r.ParentID, Name: r.Name, CreatedAt: r.CreatedAt.UTC()}
+}
+
+// Folders returns all folders of an owner's, by name.
+func (db *DB) Folders(ctx context.Context, owner uuid.UUID) ([]transcription.Folder, error) {
+	var rows []folderRow
+	err := db.bun.NewSelect().Model(&rows).Where("d.owner_id = ?", owner).Order("d.name", "d.id").Limit(transcription.MaxFolders).Scan(ctx)
+	return each(rows, folderRow.domain), wrap(err, "list folders")
+}
+
+// CreateFolder inserts a folder and sets its time. NotFound: there is no such parent.
+// Conflict folder_exists, too_many_folders.
+func (db *DB) CreateFolder(ctx context.Context, f *transcription.Folder) error {
+	row := newFolderRow(f)
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := lockFolders(ctx, tx, f); err != nil {
+			return err
+		}
+		n, err := tx.NewSelect().Model((*folderRow)(nil)).Where("d.owner_id = ?", f.OwnerID).Count(ctx)
+		if err == nil && n >= transcription.MaxFolders {
+			err = transcription.TooManyFolders()
+		}
+		if err != nil {
+			return err
+		}
+		return tx.NewInsert().Model(row).Returning("created_at").Scan(ctx)
+	})
+	f.CreatedAt = row.CreatedAt.UTC()
+	return wrap(err, "create folder %s", f.ID)
+}
+
+// ChangeFolder changes the name and the parent. NotFound: there is no such folder, or no
+// such parent. Conflict folder_exists. Invalid folder_in_itself.
+func (db *DB) ChangeFolder(ctx context.Context, f *transcription.Folder) error {
+	row := newFolderRow(f)
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := lockFolders(ctx, tx, f); err != nil {
+			return err
+		}
+		var within bool
+		err := tx.NewRaw(`WITH RECURSIVE up AS (
+				SELECT id, parent_id FROM folders WHERE id = ?0
+				UNION SELECT d.id, d.parent_id FROM folders AS d JOIN up ON d.id = up.parent_id
+			) SELECT EXISTS (SELECT FROM up WHERE id = ?1)`, f.ParentID, f.ID).Scan(ctx, &within)
+		if err == nil && within {
+			err = transcription.FolderInItself()
+		}
+		if err != nil {
+			return err
+		}
+		err = tx.NewUpdate().Model(row).Column("name", "parent_id").WherePK().Where("owner_id = ?", f.OwnerID).Returning("created_at").Scan(ctx)
+		return none(err, "There is no such folder.")
+	})
+	f.CreatedAt = row.CreatedAt.UTC()
+	return wrap(err, "change folder %s", f.ID)
+}
+
+// lockFolders orders the changes of one owner's folders, and looks for the parent and the
+// name.
+func lockFolders(ctx context.Context, tx bun.Tx, f *transcription.Folder) error {
+	if _, err := tx.ExecContext(ctx, "SELECT FROM users WHERE id = ? FOR NO KEY UPDATE", f.OwnerID); err != nil {
+		return err
+	}
+	if f.ParentID != uuid.Nil {
+		if err := ownFolder(ctx, tx, f.OwnerID, f.ParentID); err != nil {
+			return err
+		}
+	}
+	taken, err := tx.NewSelect().Model((*folderRow)(nil)).Where("d.owner_id = ?", f.OwnerID).Where("d.id <> ?", f.ID).
+		Where("coalesce(d.parent_id, ?) = ?", uuid.Nil, f.ParentID).Where("lower(d.name) = lower(?)", f.Name).Exists(ctx)
+	if err == nil && taken {
+		err = transcription.FolderExists(f.Name)
+	}
+	return err
+}
+
+// ownFolder returns NotFound unless a folder is the owner's.
+func ownFolder(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) error {
+	there, err := tx.NewSelect().Model((*folderRow)(nil)).Where("d.id = ?", id).Where("d.owner_id = ?", owner).Exists(ctx)
+	if err == nil && !there {
+		err = fault.New(fault.NotFound, "There is no such folder.")
+	}
+	return err
+}
+
+// DeleteFolder removes a folder; what is in it goes to where it was. A folder in it whose
+// name is taken there keeps it, with a part of its id. NotFound: there is no such folder.
+func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := lockFolders(ctx, tx, &transcription.Folder{OwnerID: owner}); err != nil {
+			return err
+		}
+		row := &folderRow{ID: id}
+		if err := tx.NewSelect().Model(row).WherePK().Where("d.owner_id = ?", owner).Scan(ctx); err != nil {
+			return none(err, "There is no such folder.")
+		}
+		parent := bun.NullZero(row.ParentID)
+		if _, err := tx.NewRaw("UPDATE transcriptions SET folder_id = ?, updated_at = clock_timestamp() WHERE folder_id = ?", parent, id).Exec(ctx); err != nil {
+			return err
+		}
+		_, err := tx.NewRaw(`UPDATE folders AS d SET parent_id = ?0, name = CASE WHEN EXISTS (
+				SELECT FROM folders AS o WHERE o.owner_id = d.owner_id AND o.parent_id IS NOT DISTINCT FROM ?0 AND lower(o.name) = lower(d.name) AND o.id <> ?1
+			) THEN left(d.name, 180) || ' ' || left(right(d.id::text, 12), 8) ELSE d.name END WHERE d.parent_id = ?1`, parent, id).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.NewDelete().Model(row).WherePK().Exec(ctx)
+		return err
+	})
+	return wrap(err, "delete folder %s", id)
+}
+
+// Arrange moves, tags and archives transcriptions, and returns those of them that are the
+// owner's. NotFound: there is no such folder. Invalid too_many_tags.
+func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a transcription.Arrangement) (found []uuid.UUID, err error) {
+	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		found = nil
+		if a.Folder != nil && *a.Folder != uuid.Nil {
+			if err := ownFolder(ctx, tx, owner, *a.Folder); err != nil {
+				return err
+			}
+		}
+		var rows []arrangedRow
+		err := tx.NewRaw("SELECT id, tags FROM transcriptions WHERE owner_id = ? AND id IN (?) ORDER BY id FOR UPDATE", owner, bun.List(ids)).Scan(ctx, &rows)
+		for i := 0; i < len(rows) && err == nil; i++ {
+			found = append(found, rows[i].ID)
+			err = arrange(ctx, tx, rows[i], a)
+		}
+		return err
+	})
+	return found, wrap(err, "arrange %d transcriptions", len(ids))
+}
+
+type arrangedRow struct {
+	ID   uuid.UUID
+	Tags []string `bun:",array"`
+}
+
+func arrange(ctx context.Context, tx bun.Tx, row arrangedRow, a transcription.Arrangement) error {
+	tags := a.Arranged(row.Tags)
+	if len(tags) > transcription.MaxTags {
+		return transcription.TooManyTags()
+	}
+	changed(ctx, row.ID)
+	q := tx.NewUpdate().Model((*transcriptionRow)(nil)).Set("tags = ?", pgdialect.Array(tags)).Set("updated_at = clock_timestamp()").Where("t.id = ?", row.ID)
+	if a.Folder != nil {
+		q = q.Set("folder_id = ?", bun.NullZero(*a.Folder))
+	}
+	if a.Archived != nil && *a.Archived {
+		q = q.Set("archived_at = coalesce(archived_at, clock_timestamp())")
+	}
+	if a.Archived != nil && !*a.Archived {
+		q = q.Set("archived_at = NULL")
+	}
+	_, err := q.Exec(ctx)
+	return err
+}
