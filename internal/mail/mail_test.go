@@ -112,7 +112,7 @@ func TestSMTP_Send(t *testing.T) {
 func TestSMTP_Send_encrypted(t *testing.T) {
 	t.Parallel()
 	stranger := httptest.NewTLSServer(nil)
-	defer stranger.Close()
+	t.Cleanup(stranger.Close)
 	for name, offer := range map[string]*tls.Config{"no TLS": nil, "a certificate of nobody's": stranger.TLS.Clone()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
