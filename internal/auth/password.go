@@ -61,7 +61,7 @@ func checkPassword(email, password string) error {
 		return refuse("password_too_common", "That password is one or two characters over and over. Choose another one; a few words in a row are easy to remember.")
 	case isAddress(email, password):
 		return refuse("password_too_common", "That password is the e-mail address or its part before the @. Choose another one.")
-	case commonPasswords[strings.ToLower(password)]:
+	case isCommon(password):
 		return refuse("password_too_common", "That password is among the first anybody would guess. Choose another one.")
 	}
 	return nil

@@ -28,6 +28,10 @@ func TestCheckPassword(t *testing.T) {
 		{"257 characters", strings.Repeat("abcd", 64) + "c", "password_too_long"},
 		{"common", "password123", "password_too_common"},
 		{"common in another case", "PassWord123", "password_too_common"},
+		{"leaked, and no word", "1qaz2wsx3edc", "password_too_common"},
+		{"a word of this place", "TurboScribe", "password_too_common"},
+		{"a word of this place with digits and signs", "Turbo-Scribe_2026!", "password_too_common"},
+		{"a word of this place and another", "turboscribe horse", ""},
 		{"the address", "Ada.Lovelace@Example.com", "password_too_common"},
 		{"the address before the @", "ada.Lovelace", "password_too_common"},
 		{"the address and more", "ada.lovelace1", ""},
@@ -57,6 +61,9 @@ func TestCheckPassword(t *testing.T) {
 
 func TestCommonPasswords_areReachable(t *testing.T) {
 	t.Parallel()
+	if len(commonPasswords) < 3000 {
+		t.Errorf("the list has %d passwords", len(commonPasswords))
+	}
 	for p := range commonPasswords {
 		if utf8.RuneCountInString(p) < minPassword || strings.ToLower(p) != p || repeats(p) {
 			t.Errorf("%q can never match", p)
