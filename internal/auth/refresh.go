@@ -19,6 +19,9 @@ import (
 // got the first time: two tabs refresh at once, and answers get lost.
 const grace = 30 * time.Second
 
+// longest is how long a sign-in lasts at most, however often it is refreshed.
+const longest = 90 * 24 * time.Hour
+
 // tokenBytes is the length of a refresh token.
 const tokenBytes = 32
 
@@ -192,9 +195,13 @@ func (s *Service) newSession(ctx context.Context, token string, of *Session) (*S
 		return nil, err
 	}
 	now := s.now()
+	expires := now.Add(s.refreshTTL)
+	if last := of.BeganAt.Add(longest); last.Before(expires) {
+		expires = last
+	}
 	return &Session{
 		ID: id, FamilyID: of.FamilyID, UserID: of.UserID, TokenHash: hashToken(token),
-		CreatedAt: now, ExpiresAt: now.Add(s.refreshTTL), BeganAt: of.BeganAt, Client: clientOf(ctx),
+		CreatedAt: now, ExpiresAt: expires, BeganAt: of.BeganAt, Client: clientOf(ctx),
 	}, nil
 }
 

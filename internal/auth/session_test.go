@@ -3,6 +3,7 @@ package auth_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/auth/authtest"
@@ -31,5 +32,27 @@ func TestService_SignIns(t *testing.T) {
 	}
 	if _, err := s.SignIns(t.Context(), auth.Actor{}, auth.Cursor{}, 10); code(err) != "unauthenticated" {
 		t.Errorf("nobody: got %v, want unauthenticated", err)
+	}
+}
+
+// TestService_Refresh_endsAtLast: refreshing keeps a sign-in for three months, not for ever.
+func TestService_Refresh_endsAtLast(t *testing.T) {
+	t.Parallel()
+	s, c := newService(t, new(authtest.Store))
+	g := register(t, s)
+	last := c.Now().Add(90 * 24 * time.Hour)
+	for range 4 {
+		c.advance(20 * 24 * time.Hour)
+		var err error
+		if g, err = s.Refresh(t.Context(), g.Refresh); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !g.RefreshExpires.Equal(last) {
+		t.Errorf("expires %s, want %s", g.RefreshExpires, last)
+	}
+	c.advance(10 * 24 * time.Hour)
+	if _, err := s.Refresh(t.Context(), g.Refresh); code(err) != "session_expired" {
+		t.Errorf("after 90 days: got %v, want session_expired", err)
 	}
 }
