@@ -75,6 +75,8 @@ func (s *Server) logout(c echo.Context) error {
 		return err
 	}
 	s.cookies.clear(c)
+	// Not "cookies": the device shall be known the next time.
+	c.Response().Header().Set("Clear-Site-Data", `"cache", "storage"`)
 	return c.NoContent(http.StatusNoContent)
 }
 

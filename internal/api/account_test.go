@@ -265,6 +265,9 @@ func TestLogout(t *testing.T) {
 			for range 2 {
 				got := w.do(t, call{method: "POST", path: "/api/v1/auth/logout", header: tt.header(in)})
 				got.expect(t, 204, "")
+				if clear := got.Header.Get("Clear-Site-Data"); clear != `"cache", "storage"` {
+					t.Errorf("the browser may keep what it has: %q", clear)
+				}
 				if k := got.cookies(); k["ts_access"].MaxAge >= 0 || k["ts_refresh"].MaxAge >= 0 {
 					t.Errorf("the cookies are not taken back: %v", k)
 				}

@@ -40,6 +40,9 @@ type errorJSON struct {
 	RequestID string         `json:"request_id"`
 }
 
+// codeKey is where the line of the log finds why a request was refused.
+const codeKey = "code"
+
 // handleError is where every error of the API ends: as an answer, and in the log
 // when it is ours to mend.
 func (s *Server) handleError(err error, c echo.Context) {
@@ -49,6 +52,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		return
 	}
 	status, f := answerTo(err, c)
+	c.Set(codeKey, f.Code)
 	switch f.Kind {
 	case fault.Internal:
 		log.Error().Err(err).Msg("request failed")

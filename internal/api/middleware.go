@@ -39,7 +39,11 @@ func (s *Server) logged(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 		// The query stays out of the log: people put into it what is secret.
-		zerolog.Ctx(c.Request().Context()).WithLevel(logLevel(c)).Str("method", r.Method).Str("path", r.URL.Path).Str("route", c.Path()).
+		line := zerolog.Ctx(c.Request().Context()).WithLevel(logLevel(c))
+		if code, ok := c.Get(codeKey).(string); ok {
+			line.Str("code", code)
+		}
+		line.Str("method", r.Method).Str("path", r.URL.Path).Str("route", c.Path()).
 			Int("status", c.Response().Status).Int64("bytes", c.Response().Size).Dur("took", time.Since(began)).
 			Str("ip", c.RealIP()).Msg("request")
 		return nil

@@ -252,6 +252,7 @@ func TestErrors_ofTheRouter(t *testing.T) {
 		{"GET", "/", 404, "no_such_route", "openapi.yaml"},
 		{"GET", "/api/v1/auth/login", 405, "method_not_allowed", "POST"},
 		{"PATCH", "/api/v1/limits", 405, "method_not_allowed", "GET"},
+		{"TRACE", "/api/v1/limits", 405, "method_not_allowed", "GET"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
@@ -396,6 +397,35 @@ func TestLog(t *testing.T) {
 	}
 	if strings.Contains(w.log.String(), "secret") || strings.Contains(w.log.String(), w.tokens["user"]) {
 		t.Errorf("the log has a secret: %s", w.log)
+	}
+}
+
+// TestLog_refused: the log tells who was refused what and why, and nothing that a request
+// brings begins a line of its own.
+func TestLog_refused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.client = http.DefaultClient // the contract has no route like the last one
+	for path, tt := range map[string]struct {
+		actor string
+		code  string
+	}{
+		"/api/v1/admin/audit": {"user", "forbidden"},
+		"/api/v1/me":          {"nobody", "unauthenticated"},
+		"/api/v1/transcriptions/" + newID(t).String():      {"user", "not_found"},
+		"/api/v1/transcriptions?limit=many":                {"user", "invalid_limit"},
+		"/x%0a%7b%22level%22:%22info%22,%22forged%22:1%7d": {"user", "no_such_route"},
+	} {
+		w.log.Reset()
+		w.do(t, call{actor: tt.actor, path: path})
+		w.waitForLog(t, `"message":"request"`)
+		var line struct{ Code, User string }
+		if err := json.Unmarshal([]byte(w.log.String()), &line); err != nil {
+			t.Errorf("%s: %v in %s", path, err, w.log)
+		}
+		if line.Code != tt.code || (line.User == w.ids["user"].String()) != (tt.actor == "user") {
+			t.Errorf("%s: got %+v, want %s", path, line, tt.code)
+		}
 	}
 }
 
