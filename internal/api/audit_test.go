@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -111,5 +112,19 @@ func TestAudit_deletions(t *testing.T) {
 	got := w.do(t, call{actor: "admin", path: "/api/v1/admin/audit?action=transcription.deleted"})
 	if items := data[entries](t, got).Items; len(items) != 1 || items[0].User.Email != "user@example.com" || strings.Contains(got.body, id.String()) {
 		t.Errorf("the audit log tells %s", got.body)
+	}
+}
+
+// Many deleted at once left no trace, and their texts in the cache.
+func TestAudit_bulkDeletions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, two := w.store.add(t, w.ids["user"], nil), w.store.add(t, w.ids["user"], nil)
+	foreign := w.store.add(t, w.ids["other"], nil)
+	body := fmt.Sprintf(`{"action":"delete","ids":[%q,%q,%q,%q]}`, one, one, foreign, two)
+	w.user(t, "POST", "/transcriptions/bulk", body).expect(t, 200, "")
+	got := w.do(t, call{actor: "admin", path: "/api/v1/admin/audit?action=transcription.deleted"})
+	if items := data[entries](t, got).Items; len(items) != 2 {
+		t.Errorf("two are gone, the audit log tells %s", got.body)
 	}
 }

@@ -167,6 +167,9 @@ func (s *Server) each(c echo.Context, in bulkIn) ([]outcomeJSON, error) {
 	list := make([]outcomeJSON, len(errs))
 	for i, err := range errs {
 		list[i].ID = in.IDs[i]
+		if err == nil && in.Action == transcription.BulkDelete {
+			err = s.deleted(c, in.IDs[i])
+		}
 		if err == nil {
 			continue
 		}

@@ -59,13 +59,18 @@ func (s *Server) deleteTranscription(c echo.Context) error {
 	if err := s.transcriptions.Delete(c.Request().Context(), actor(c), id); err != nil {
 		return err
 	}
-	if err := s.cache.Forget(c.Request().Context(), id.String()); err != nil {
-		zerolog.Ctx(c.Request().Context()).Warn().Err(err).Stringer("transcription", id).Msg("its text stays in the cache for a minute")
-	}
-	if err := s.audit(c, auth.TranscriptionDeleted, nil); err != nil {
+	if err := s.deleted(c, id); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
+}
+
+// deleted does what is left to do for one that is gone.
+func (s *Server) deleted(c echo.Context, id uuid.UUID) error {
+	if err := s.cache.Forget(c.Request().Context(), id.String()); err != nil {
+		zerolog.Ctx(c.Request().Context()).Warn().Err(err).Stringer("transcription", id).Msg("its text stays in the cache for a minute")
+	}
+	return s.audit(c, auth.TranscriptionDeleted, nil)
 }
 
 // readID returns the id of the path, which names a transcription.
