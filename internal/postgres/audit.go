@@ -55,7 +55,7 @@ func audit(ctx context.Context, idb bun.IDB, e auth.Entry) error {
 	return err
 }
 
-// optional returns NULL for the zero id.
+// optional returns NULL for the zero id. bun.NullZero panics where it is given an array.
 func optional(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 
 // Entries returns a page of the audit log, newest first.

@@ -8,7 +8,6 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
-	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -103,13 +102,12 @@ func lockFolders(ctx context.Context, tx bun.Tx, f *transcription.Folder) error 
 	return err
 }
 
-// ownFolder returns NotFound unless a folder is the owner's.
+// ownFolder returns NotFound unless a folder is the owner's, and keeps it from being
+// deleted meanwhile.
 func ownFolder(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) error {
-	there, err := tx.NewSelect().Model((*folderRow)(nil)).Where("d.id = ?", id).Where("d.owner_id = ?", owner).Exists(ctx)
-	if err == nil && !there {
-		err = fault.New(fault.NotFound, "There is no such folder.")
-	}
-	return err
+	var there bool
+	err := tx.NewRaw("SELECT true FROM folders WHERE id = ? AND owner_id = ? FOR KEY SHARE", id, owner).Scan(ctx, &there)
+	return none(err, "There is no such folder.")
 }
 
 // DeleteFolder removes a folder; what is in it goes to where it was. A folder in it whose
@@ -119,11 +117,11 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 		if err := lockFolders(ctx, tx, &transcription.Folder{OwnerID: owner}); err != nil {
 			return err
 		}
-		row := &folderRow{ID: id}
-		if err := tx.NewSelect().Model(row).WherePK().Where("d.owner_id = ?", owner).Scan(ctx); err != nil {
+		row := &folderRow{ID: id} // locked, so that nothing comes into it meanwhile
+		if err := tx.NewSelect().Model(row).WherePK().Where("d.owner_id = ?", owner).For("UPDATE").Scan(ctx); err != nil {
 			return none(err, "There is no such folder.")
 		}
-		parent := bun.NullZero(row.ParentID)
+		parent := optional(row.ParentID)
 		if _, err := tx.NewRaw("UPDATE transcriptions SET folder_id = ?, updated_at = clock_timestamp() WHERE folder_id = ?", parent, id).Exec(ctx); err != nil {
 			return err
 		}
@@ -173,7 +171,7 @@ func arrange(ctx context.Context, tx bun.Tx, row arrangedRow, a transcription.Ar
 	changed(ctx, row.ID)
 	q := tx.NewUpdate().Model((*transcriptionRow)(nil)).Set("tags = ?", pgdialect.Array(tags)).Set("updated_at = clock_timestamp()").Where("t.id = ?", row.ID)
 	if a.Folder != nil {
-		q = q.Set("folder_id = ?", bun.NullZero(*a.Folder))
+		q = q.Set("folder_id = ?", optional(*a.Folder))
 	}
 	if a.Archived != nil && *a.Archived {
 		q = q.Set("archived_at = coalesce(archived_at, clock_timestamp())")

@@ -31,7 +31,7 @@ func (db *DB) narrowed(ctx context.Context, q *bun.SelectQuery, f transcription.
 		q = q.Where("t.status = ?", f.Status)
 	}
 	if f.Folder != nil {
-		q = q.Where("t.folder_id IS NOT DISTINCT FROM ?", bun.NullZero(*f.Folder))
+		q = q.Where("t.folder_id IS NOT DISTINCT FROM ?", optional(*f.Folder))
 	}
 	if f.Tag != "" {
 		q = q.Where("EXISTS (SELECT FROM unnest(t.tags) AS tag WHERE lower(tag) = lower(?))", f.Tag)
