@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -87,9 +88,13 @@ func readIDOf(c echo.Context, thing string) (uuid.UUID, error) {
 }
 
 // readQuery returns the parameters of the query. Those of Echo leave out what they
-// cannot read: a list without its filter would pass for a filtered one.
+// cannot read: a list without its filter would pass for a filtered one. A NUL is in no
+// text that is kept, and no database takes one.
 func readQuery(c echo.Context) (url.Values, error) {
 	q, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err == nil && strings.Contains(c.Request().URL.RawQuery, "%00") {
+		err = errors.New("there is a NUL in it")
+	}
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The query of this address cannot be read. Separate parameters with & and percent-encode their values.").
 			WithCode("malformed_query")
