@@ -12,9 +12,11 @@ import (
 
 // The limits of what a person writes.
 const (
-	MaxSegmentText = 10_000  // letters of a segment
-	MaxSegments    = 200_000 // of a transcription
-	MaxSpeaker     = 100     // letters of a name
+	MaxSegmentText = 10_000    // letters of a segment
+	MaxSegments    = 200_000   // of a transcription
+	MaxText        = 4_000_000 // letters of a transcription; ten hours have some 600 000
+	MaxSpeaker     = 100       // letters of a name
+	MaxEdits       = 1000      // at once
 )
 
 // EditOp says what an edit does.
@@ -105,6 +107,36 @@ func (d *draft) setText(e Edit) error {
 		return err
 	}
 	*s = reword(*s, text)
+	return nil
+}
+
+// checkLength refuses a whole text of so many letters: working on one takes a hundred times
+// its size in memory.
+func checkLength(letters int) error {
+	if letters <= MaxText {
+		return nil
+	}
+	return fault.New(fault.Invalid, "A transcription has at most %d letters, this would have %d. Leave something out.", MaxText, letters).
+		WithCode("text_too_long").With("limit", MaxText)
+}
+
+// lettersOf counts those of a text.
+func lettersOf(segments []Segment) (n int) {
+	for _, s := range segments {
+		n += utf8.RuneCountInString(s.Text)
+	}
+	return n
+}
+
+// checkGrowth refuses to make a text longer than it may be. One that the machine has made
+// so may be worked on.
+func (d *draft) checkGrowth(before []Segment) error {
+	if len(d.segments) > max(MaxSegments, len(before)) {
+		return tooManySegments()
+	}
+	if n := lettersOf(d.segments); n > lettersOf(before) {
+		return checkLength(n)
+	}
 	return nil
 }
 
@@ -221,6 +253,7 @@ func (d *draft) moveBoundary(e Edit) error {
 	}
 	*a = cutTo(*a, words[:n], a.Start, at)
 	*b = cutTo(*b, words[n:], at, end)
+	d.sort()
 	return nil
 }
 
@@ -297,9 +330,6 @@ func (d *draft) insert(e Edit) error {
 	if e.Start == nil || e.End == nil {
 		return missingField("start and end")
 	}
-	if len(d.segments) >= MaxSegments {
-		return tooManySegments()
-	}
 	s, err := d.written(NewSegment{Start: *e.Start, End: *e.End, Text: e.Text, Speaker: e.Speaker})
 	if err != nil {
 		return err
@@ -350,6 +380,7 @@ func (d *draft) replace(e Edit) error {
 		return err
 	}
 	var kept []Segment
+	letters := lettersOf(d.segments)
 	for _, s := range d.segments {
 		text, found := find.replaced(s.Text, e.With)
 		if !found {
@@ -360,6 +391,10 @@ func (d *draft) replace(e Edit) error {
 			continue
 		}
 		if text, err = checkText(text); err != nil {
+			return err
+		}
+		letters += utf8.RuneCountInString(text) - utf8.RuneCountInString(s.Text)
+		if err := checkLength(letters); err != nil {
 			return err
 		}
 		kept = append(kept, reword(worded(s), text))

@@ -162,6 +162,45 @@ func TestService_Edit_atOnce(t *testing.T) {
 	}
 }
 
+// Where two speak at once, a boundary may move behind the start of the other. The text then
+// was out of order, and its author was told that somebody else had changed it.
+func TestService_Edit_boundaryBehindAnother(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	before := talking("One two.", "three four five", "Yes.")
+	before[2].Start, before[2].End, before[2].Speaker = 4*time.Second, 5*time.Second, "Ann"
+	id := b.completed(before)
+	got, err := b.Edit(t.Context(), b.who, id, nil, []transcription.Edit{{Op: transcription.MoveBoundary, At: ptr(4500 * time.Millisecond)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"0-4.5 : One two. three", "4-5 Ann: Yes.", "4.5-6 : four five"}, lines(got.Segments)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// A few bytes made a text of gigabytes, or minutes of work.
+func TestService_Edit_grown(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	id := b.completed(talking(slices.Repeat([]string{strings.Repeat("e ", 10)}, 500)...))
+	grow := []transcription.Edit{{Op: transcription.Replace, Find: "e", With: strings.Repeat("e", 900)}}
+	edits := map[string]func() (*transcription.Transcription, error){
+		"text_too_long": func() (*transcription.Transcription, error) { return b.Edit(t.Context(), b.who, id, nil, grow) },
+		"too_many_edits": func() (*transcription.Transcription, error) {
+			return b.Edit(t.Context(), b.who, id, nil, slices.Repeat(grow, 1001))
+		},
+	}
+	for want, edit := range edits {
+		if _, err := edit(); fault.Of(err) == nil || fault.Of(err).Code != want || fault.Of(err).Details["limit"] == nil {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if _, err := b.Retext(t.Context(), b.who, id, nil, strings.Repeat("a ", transcription.MaxText)); fault.Of(err) == nil || fault.Of(err).Code != "text_too_long" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestService_Edit_notYet(t *testing.T) {
 	t.Parallel()
 	b := setup()

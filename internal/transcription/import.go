@@ -55,6 +55,13 @@ func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base
 		if err != nil {
 			return err
 		}
+		letters := 0
+		for _, l := range in.lines {
+			letters += utf8.RuneCountInString(l)
+		}
+		if err := checkLength(letters); err != nil {
+			return err
+		}
 		switch {
 		case in.complete || len(d.segments) == 0 && len(in.cues) > 0:
 			return d.rewrite(in.cues)

@@ -25,8 +25,13 @@ func readDOCX(body []byte, _ []string) (imported, error) {
 	if err != nil {
 		return imported{}, noDocument(err)
 	}
-	d := &docxReader{xml: xml.NewDecoder(io.LimitReader(text, maxDocument))}
+	rest := &io.LimitedReader{R: text, N: maxDocument}
+	d := &docxReader{xml: xml.NewDecoder(rest)}
 	err = errors.Join(d.read(), text.Close())
+	if rest.N == 0 { // what was read would be taken for the whole
+		return imported{}, fault.New(fault.Invalid, "This document unpacks to more than %d MiB. Save its text only and try again.", maxDocument>>20).
+			WithCode("malformed_import").With("limit", maxDocument)
+	}
 	if err != nil {
 		return imported{}, noDocument(err)
 	}

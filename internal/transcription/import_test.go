@@ -1,7 +1,9 @@
 package transcription_test
 
 import (
+	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -184,6 +186,32 @@ func TestService_Import_refused(t *testing.T) {
 				t.Errorf("got %v with %v, want %s on line %v", err, f, tt.code, tt.line)
 			}
 		})
+	}
+}
+
+// A document of a few KiB unpacks to any size: to a text that the memory does not hold, or
+// to one that was cut off where the reader stopped, and taken for the whole.
+func TestService_Import_bomb(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, behind, code string }{
+		"text":  {strings.Repeat("a ", transcription.MaxText), "", "text_too_long"},
+		"white": {"One.", strings.Repeat(" ", 64<<20), "malformed_import"},
+	} {
+		var file bytes.Buffer
+		z := zip.NewWriter(&file)
+		w, err := z.Create("word/document.xml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = fmt.Fprintf(w, "<w:document><w:p><w:r><w:t>%s</w:t></w:r></w:p>%s<w:p><w:r><w:t>two.</w:t></w:r></w:p></w:document>", tt.text, tt.behind)
+		if err := errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		b := setup()
+		id := b.completed(talking("One two."))
+		if got, err := b.Import(t.Context(), b.who, id, nil, "docx", file.Bytes()); fault.Of(err) == nil || fault.Of(err).Code != tt.code || fault.Of(err).Details["limit"] == nil {
+			t.Errorf("%s of %d bytes: got %v, %v", name, file.Len(), got, err)
+		}
 	}
 }
 

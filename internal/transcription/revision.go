@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -88,8 +89,15 @@ func staleEdit(t *Transcription, yours []Segment) error {
 // revision. Faults: those of edits, with the number of the edit; Stale stale_edit;
 // Conflict no_text: there is none yet.
 func (s *Service) Edit(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, list []Edit) (*Transcription, error) {
+	if len(list) > MaxEdits {
+		return nil, fault.New(fault.Invalid, "There may be %d edits at once, these are %d. Send them in parts, or the whole text.", MaxEdits, len(list)).
+			WithCode("too_many_edits").With("limit", MaxEdits)
+	}
 	return s.change(ctx, who, id, base, func(d *draft) error {
 		for i, e := range list {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if err := d.apply(e); err != nil {
 				return fault.Of(err).With("edit", i)
 			}
@@ -107,6 +115,9 @@ func (s *Service) Rewrite(ctx context.Context, who auth.Actor, id uuid.UUID, bas
 // does.
 func (s *Service) Retext(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, text string) (*Transcription, error) {
 	return s.change(ctx, who, id, base, func(d *draft) error {
+		if err := checkLength(utf8.RuneCountInString(text)); err != nil {
+			return err
+		}
 		if len(d.segments) == 0 && clean(text) != "" {
 			return noSegments()
 		}
@@ -123,14 +134,14 @@ func (s *Service) change(ctx context.Context, who auth.Actor, id uuid.UUID, base
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
 		return nil, err
 	}
-	var err error
+	return again(func() (*Transcription, error) { return s.changeOnce(ctx, who, id, base, f) })
+}
+
+// again makes a change until nobody has been faster.
+func again(once func() (*Transcription, error)) (t *Transcription, err error) {
 	for range changes {
-		var t *Transcription
-		if t, err = s.changeOnce(ctx, who, id, base, f); fault.Of(err) == nil {
-			return t, nil
-		}
-		if fault.Of(err).Code != "revision_moved" {
-			return nil, err
+		if t, err = once(); err == nil || fault.Of(err).Code != "revision_moved" {
+			return t, err
 		}
 	}
 	return nil, err
@@ -147,6 +158,9 @@ func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, 
 	}
 	d := &draft{segments: slices.Clone(read), duration: t.Duration}
 	if err := f(d); err != nil {
+		return nil, err
+	}
+	if err := d.checkGrowth(read); err != nil {
 		return nil, err
 	}
 	splices := Splices(read, d.segments)
@@ -193,6 +207,10 @@ func (s *Service) asRead(ctx context.Context, who auth.Actor, t *Transcription, 
 	return read, Splices(read, t.Segments), nil
 }
 
+// revisionsAtOnce bounds how many revisions are held at a time: of whole texts that were
+// replaced each is as large as two.
+const revisionsAtOnce = 10
+
 // textAt returns the text of a revision.
 func (s *Service) textAt(ctx context.Context, who auth.Actor, t *Transcription, number int) ([]Segment, error) {
 	if number < 0 || number > t.Revision {
@@ -200,7 +218,7 @@ func (s *Service) textAt(ctx context.Context, who auth.Actor, t *Transcription, 
 	}
 	segments := t.Segments
 	for at := t.Revision; at > number; {
-		later, err := s.store.Revisions(ctx, who.UserID, t.ID, RevisionFilter{Before: at + 1, Limit: MaxPage, Splices: true})
+		later, err := s.store.Revisions(ctx, who.UserID, t.ID, RevisionFilter{Before: at + 1, Limit: revisionsAtOnce, Splices: true})
 		if err != nil {
 			return nil, err
 		}
@@ -293,12 +311,13 @@ func (s *Service) Restore(ctx context.Context, who auth.Actor, id uuid.UUID, bas
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
 		return nil, err
 	}
+	return again(func() (*Transcription, error) { return s.restoreOnce(ctx, who, id, base, number) })
+}
+
+func (s *Service) restoreOnce(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, number int) (*Transcription, error) {
 	t, err := s.editable(ctx, who, id)
 	if err != nil {
 		return nil, err
-	}
-	if base != nil && *base != t.Revision {
-		return nil, staleEdit(t, nil)
 	}
 	if number, err = s.numbered(ctx, who, t, number); err != nil {
 		return nil, err
@@ -306,6 +325,9 @@ func (s *Service) Restore(ctx context.Context, who auth.Actor, id uuid.UUID, bas
 	segments, err := s.textAt(ctx, who, t, number)
 	if err != nil {
 		return nil, err
+	}
+	if base != nil && *base != t.Revision {
+		return nil, staleEdit(t, segments)
 	}
 	splices := Splices(t.Segments, segments)
 	if len(splices) == 0 {

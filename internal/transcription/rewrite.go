@@ -3,6 +3,7 @@ package transcription
 import (
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
@@ -52,6 +53,13 @@ func orderly(n NewSegment) bool {
 func (d *draft) rewrite(list []NewSegment) error {
 	if len(list) > MaxSegments {
 		return tooManySegments()
+	}
+	letters := 0
+	for _, n := range list {
+		letters += utf8.RuneCountInString(n.Text)
+	}
+	if err := checkLength(letters); err != nil {
+		return err
 	}
 	segments := make([]Segment, len(list))
 	same := make([]bool, len(list))

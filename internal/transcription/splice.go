@@ -83,15 +83,16 @@ func Reverse(splices []Splice) []Splice {
 // false: both have changed the same segments, or the result would go back in time.
 func Rebase(mine, theirs []Splice, now []Segment) ([]Splice, bool) {
 	var moved []Splice
+	shift, next := 0, 0 // of theirs that lie before
 	for _, m := range mine {
-		shift := 0
-		for _, t := range theirs {
-			if overlap(m, t) {
+		for ; next < len(theirs) && theirs[next].At+len(theirs[next].Old) <= m.At; next++ {
+			if overlap(m, theirs[next]) {
 				return nil, false
 			}
-			if t.At+len(t.Old) <= m.At {
-				shift += len(t.New) - len(t.Old)
-			}
+			shift += len(theirs[next].New) - len(theirs[next].Old)
+		}
+		if next < len(theirs) && overlap(m, theirs[next]) {
+			return nil, false
 		}
 		m.At += shift
 		moved = append(moved, m)
