@@ -195,7 +195,8 @@ func readBase(c echo.Context) (*int, error) {
 		return nil, nil //nolint:nilnil // nil is a base
 	}
 	tag = strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
-	revision, err := strconv.Atoi(tag[strings.LastIndex(tag, revisionMark)+len(revisionMark):])
+	_, number, _ := strings.Cut(tag, revisionMark)
+	revision, err := strconv.Atoi(number)
 	if err != nil || revision < 0 {
 		return nil, fault.New(fault.Stale, "If-Match must be the ETag of one answer with this text. Read it again.").WithCode("unknown_etag")
 	}

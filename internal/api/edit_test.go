@@ -106,10 +106,29 @@ func TestEditTranscription_stale(t *testing.T) {
 	if text := fmt.Sprint(details["changes"]); !strings.Contains(text, "First.") || !strings.Contains(text, "Second.") || details["revision"] != 1.0 {
 		t.Errorf("got %v", details)
 	}
-	e.call(t, "POST", "/revisions/0/restore", "", tag).expect(t, 412, "stale_edit")
+	restore := e.call(t, "POST", "/revisions/0/restore", "", tag)
+	if restore.expect(t, 412, "stale_edit"); !strings.Contains(restore.body, "First.") || !strings.Contains(restore.body, "Guten Tag.") {
+		t.Errorf("got %s, want both versions", restore.body)
+	}
 	e.call(t, "PUT", "", `{"text":"x"}`, `"of another server"`).expect(t, 412, "unknown_etag")
 	e.call(t, "PUT", "", `{"text":"x"}`, `"x.99"`).expect(t, 412, "unknown_etag")
 	e.call(t, "PUT", "", `{"text":"Whole."}`, "*").expect(t, 200, "")
+}
+
+// Who has read a part of the text, while it was made, has read none that can be changed: what
+// they called segment 0 may be another one.
+func TestEditTranscription_readBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	going := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) {
+		completed(r)
+		r.Status = transcription.Transcribing
+	})
+	path := "/api/v1/transcriptions/" + going.String()
+	tag := w.do(t, call{actor: "user", path: path}).Header.Get("ETag")
+	w.store.add(t, w.ids["user"], completed)
+	edit := call{actor: "user", method: "PATCH", path: path, body: `{"edits":[{"op":"remove","segment":0}]}`, header: map[string]string{"If-Match": tag}}
+	w.do(t, edit).expect(t, 412, "unknown_etag")
 }
 
 func TestRewriteTranscription(t *testing.T) {

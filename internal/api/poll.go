@@ -113,7 +113,10 @@ func newTaggedHead(t *transcription.Transcription) (taggedHead, error) {
 	if err != nil {
 		return taggedHead{}, fmt.Errorf("encode the head of an answer: %w", err)
 	}
-	tag := digest(b, []byte(version(t))) + revisionMark + strconv.Itoa(t.Revision)
+	tag := digest(b, []byte(version(t)))
+	if _, ok := t.Readable(); ok { // else there is no text yet that could be changed
+		tag += revisionMark + strconv.Itoa(t.Revision)
+	}
 	return taggedHead{json: b, tag: `"` + tag + `"`}, nil
 }
 
