@@ -60,16 +60,42 @@ func alive(pid int) bool {
 	return len(state) > 0 && state[0] != 'Z' && state[0] != 'X'
 }
 
-// withChild returns an ffmpeg that first starts a process of its own, and the
-// file in which it leaves that one's id.
-func withChild(t *testing.T) (ffmpeg, pidFile string) {
+// withChild returns an ffmpeg that first starts a process of its own, and a pipe that
+// says so.
+func withChild(t *testing.T) (ffmpeg, started string) {
 	t.Helper()
-	pidFile = filepath.Join(t.TempDir(), "pid")
-	if err := syscall.Mkfifo(pidFile, 0o600); err != nil {
+	started = filepath.Join(t.TempDir(), "started")
+	if err := syscall.Mkfifo(started, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	lines := fmt.Sprintf("#!/bin/sh\nsleep 1000 >/dev/null 2>&1 &\necho $! >%s\nexec %s \"$@\"\n", pidFile, tool(t, "ffmpeg"))
-	return script(t, "ffmpeg", lines), pidFile
+	lines := fmt.Sprintf("#!/bin/sh\nsleep 1000 >/dev/null 2>&1 &\necho yes >%s\nexec %s \"$@\"\n", started, tool(t, "ffmpeg"))
+	return script(t, "ffmpeg", lines), started
+}
+
+// childOf returns the id of the one child of a process. What the child knows of itself is
+// its id in a namespace of its own.
+func childOf(t *testing.T, parent int) int {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		_, behind, _ := strings.Cut(string(stat), ") ")
+		if f := strings.Fields(behind); len(f) > 1 && f[1] == strconv.Itoa(parent) {
+			child, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return child
+		}
+	}
+	t.Fatalf("process %d has no child", parent)
+	return 0
 }
 
 // TestStream_endsWithItsGroup: killing ffmpeg alone leaves whatever it started,
@@ -97,23 +123,20 @@ func TestStream_endsWithItsGroup(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			m := open(t, Options{})
-			var pidFile string
-			m.ffmpeg, pidFile = withChild(t)
+			var started string
+			m.ffmpeg, started = withChild(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			s, err := m.Decode(ctx, file, mono)
 			if err != nil {
 				t.Fatal(err)
 			}
-			line := strings.TrimSpace(string(read(t, pidFile)))
-			child, err := strconv.Atoi(line)
-			if err != nil {
-				t.Fatal(err)
-			}
+			read(t, started)
 			if _, err := io.ReadFull(s, make([]byte, 1000)); err != nil {
 				t.Fatal(err)
 			}
 			parent := s.p.cmd.Process.Pid
+			child := childOf(t, parent)
 			if !alive(parent) || !alive(child) {
 				t.Fatal("ffmpeg and its child should be running")
 			}
