@@ -22,13 +22,13 @@ func generate(b *testing.B, db *postgres.DB, owner uuid.UUID, n int) {
 	for _, query := range []string{
 		`CREATE TABLE sentences AS SELECT s AS id, string_agg('w' || floor(exp(random() * ln(20000)))::int, ' ') || '.' AS text
 			FROM generate_series(0, 99999) AS s, generate_series(1, 8) GROUP BY s`,
-		`CREATE UNIQUE INDEX ON sentences (id)`,
+		`CREATE UNIQUE INDEX ON sentences (id)`, `ANALYZE sentences`,
 		`ALTER TABLE transcriptions DISABLE TRIGGER ALL`, `ALTER TABLE segments DISABLE TRIGGER ALL`, `ALTER TABLE files DISABLE TRIGGER ALL`,
 		`DROP INDEX transcriptions_search`, `DROP INDEX files_name`,
 	} {
 		execSQL(b, db, query)
 	}
-	const batch = 1000
+	const batch = 500
 	for from := 0; from < n; from += batch {
 		execSQL(b, db, `
 			WITH t AS (
