@@ -42,7 +42,7 @@ func (s *Server) register(c echo.Context) error {
 	if g.Access == "" {
 		return answer(c, http.StatusAccepted, unverifiedJSON{UserID: g.UserID})
 	}
-	return s.grant(c, http.StatusCreated, g)
+	return s.begin(c, http.StatusCreated, g)
 }
 
 func (s *Server) login(c echo.Context) error {
@@ -54,7 +54,7 @@ func (s *Server) login(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.grant(c, http.StatusOK, g)
+	return s.begin(c, http.StatusOK, g)
 }
 
 // refresh takes the refresh token from its cookie. A cookie that no longer works
@@ -90,6 +90,15 @@ func (s *Server) me(c echo.Context) error {
 	return answer(c, http.StatusOK, meJSON{
 		UserID: u.ID, Email: u.Email, EmailVerified: u.Verified(), Role: who.Role, Permissions: may, CreatedAt: timestamp(u.CreatedAt),
 	})
+}
+
+// begin hands out a new sign-in and ends the one whose cookies it takes the place of:
+// nobody could use or end that from here any more.
+func (s *Server) begin(c echo.Context, status int, g *auth.Grant) error {
+	if err := s.auth.Logout(c.Request().Context(), auth.Actor{}, value(c, s.cookies.refresh)); err != nil {
+		return err
+	}
+	return s.grant(c, status, g)
 }
 
 func (s *Server) grant(c echo.Context, status int, g *auth.Grant) error {

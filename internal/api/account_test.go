@@ -277,6 +277,23 @@ func TestLogout(t *testing.T) {
 	}
 }
 
+// TestLogin_endsTheFormer: who signs in again in a browser left a sign-in behind that was
+// good for a month, and that nobody could reach any more.
+func TestLogin_endsTheFormer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	former, elsewhere := w.signIn(t)["ts_refresh"].Value, w.signIn(t)["ts_refresh"].Value
+	got := w.do(t, call{
+		method: "POST", path: "/api/v1/auth/login", body: `{"email":"user@example.com","password":"` + password + `"}`,
+		header: map[string]string{"Cookie": "ts_refresh=" + former},
+	})
+	got.expect(t, 200, "")
+	w.refresh(t, former).expect(t, 401, "session_expired")
+	for _, good := range []string{elsewhere, got.cookies()["ts_refresh"].Value} {
+		w.refresh(t, good).expect(t, 200, "")
+	}
+}
+
 // TestMe_accountGone: the token of a deleted account holds for minutes.
 func TestMe_accountGone(t *testing.T) {
 	t.Parallel()
