@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -54,5 +55,27 @@ func TestService_Refresh_endsAtLast(t *testing.T) {
 	c.advance(10 * 24 * time.Hour)
 	if _, err := s.Refresh(t.Context(), g.Refresh); code(err) != "session_expired" {
 		t.Errorf("after 90 days: got %v, want session_expired", err)
+	}
+}
+
+// TestService_tokens: nobody can guess what a sign-in goes on with.
+func TestService_tokens(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t, new(authtest.Store))
+	first := register(t, s)
+	second, err := s.Login(t.Context(), ada, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	third, err := s.Refresh(t.Context(), second.Refresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, g := range []*auth.Grant{first, second, third} {
+		if raw, err := base64.RawURLEncoding.DecodeString(g.Refresh); err != nil || len(raw) != 32 || seen[g.Refresh] {
+			t.Errorf("%s is no new token of 256 bits: %v", g.Refresh, err)
+		}
+		seen[g.Refresh] = true
 	}
 }

@@ -76,6 +76,7 @@ func TestService_Edit(t *testing.T) {
 		"replace":      {edits{{Op: transcription.Replace, Find: "F", With: "v"}}, []string{"0-2 : One two.", "3-5 : three vour", "6-8 : vive six."}},
 		"whole words":  {edits{{Op: transcription.Replace, Find: "f", With: "v", WholeWords: true}, {Op: transcription.Replace, Find: "six", With: "7", WholeWords: true}}, []string{"0-2 : One two.", "3-5 : three four", "6-8 : five 7."}},
 		"match case":   {edits{{Op: transcription.Replace, Find: "one", With: "1", MatchCase: true}}, []string{"0-2 : One two.", "3-5 : three four", "6-8 : five six."}},
+		"signs":        {edits{{Op: transcription.Replace, Find: ".", With: "!"}}, []string{"0-2 : One two!", "3-5 : three four", "6-8 : five six!"}},
 		"all is gone":  {edits{{Op: transcription.Replace, Find: "three four"}}, []string{"0-2 : One two.", "6-8 : five six."}},
 		"one by one":   {edits{{Op: transcription.Split, Segment: 0, Word: ptr(1)}, {Op: transcription.Join, Segment: 1}}, []string{"0-1 : One", "1-5 : two. three four", "6-8 : five six."}},
 		"there and in": {edits{{Op: transcription.Split, Segment: 0, Word: ptr(1)}, {Op: transcription.Join, Segment: 0}}, []string{"0-2 : One two.", "3-5 : three four", "6-8 : five six."}},
