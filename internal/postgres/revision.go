@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -98,15 +99,20 @@ func addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref, c transc
 // spliceSegments changes the segments of a transcription. Up to the first change that
 // moves those behind it, only what has changed is written.
 func spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
-	for i, s := range splices {
-		if len(s.Old) != len(s.New) {
-			return spliceTail(ctx, tx, id, splices[i:])
-		}
-		if err := writeSegments(ctx, tx, id, s.At, s.At+len(s.Old), s.New); err != nil {
-			return err
+	moves := slices.IndexFunc(splices, func(s transcription.Splice) bool { return len(s.Old) != len(s.New) })
+	if moves < 0 {
+		moves = len(splices)
+	}
+	var rows []segmentRow
+	for _, s := range splices[:moves] {
+		for i, segment := range s.New {
+			rows = append(rows, newSegmentRow(id, s.At+i, segment))
 		}
 	}
-	return nil
+	if err := replaceSegments(ctx, tx, rows); err != nil || moves == len(splices) {
+		return err
+	}
+	return spliceTail(ctx, tx, id, splices[moves:])
 }
 
 func spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
