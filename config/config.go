@@ -104,6 +104,7 @@ type API struct {
 	Webhooks Webhooks
 	Rates    Rates
 	Mail     Mail
+	OIDC     OIDC
 
 	Addr            string        `env:"TS_API_ADDR, default=127.0.0.1:8080"`
 	HealthAddr      string        `env:"TS_API_HEALTH_ADDR"`
@@ -172,6 +173,7 @@ func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
 		c.Mail.validate(), c.Rates.validate(), c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
 		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
+	err = errors.Join(err, c.OIDC.load(lookup))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
 	}

@@ -223,6 +223,9 @@ func TestCompose_passesSettingsOn(t *testing.T) {
 func collect(typ reflect.Type, read map[string]string) {
 	for i := range typ.NumField() {
 		tag, ok := typ.Field(i).Tag.Lookup("env")
+		if !ok && typ.Field(i).Type.Kind() != reflect.Struct {
+			continue // it is read otherwise
+		}
 		if !ok {
 			collect(typ.Field(i).Type, read)
 			continue

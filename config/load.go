@@ -29,7 +29,11 @@ func load(ctx context.Context, target any, lookup Lookup) error {
 func fill(ctx context.Context, v reflect.Value, from envconfig.Lookuper) (errs []error) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if _, tagged := field.Tag.Lookup("env"); !tagged {
+		_, tagged := field.Tag.Lookup("env")
+		if !tagged && field.Type.Kind() != reflect.Struct {
+			continue // it is read otherwise
+		}
+		if !tagged {
 			errs = append(errs, fill(ctx, v.Field(i), from)...)
 			continue
 		}

@@ -26,7 +26,7 @@ var core = map[string][]string{
 
 // edges lists the packages that know one technology each. They import the core
 // and never each other; cmd alone joins them.
-var edges = []string{"api", "task", "postgres", "kv", "blob", "media", "whisper", "pdf", "daemon", "mail"}
+var edges = []string{"api", "task", "postgres", "kv", "blob", "media", "whisper", "pdf", "daemon", "mail", "oidc"}
 
 // owners names the packages that may import each library: one, unless a second
 // is there for a reason.
@@ -45,6 +45,9 @@ var owners = map[string][]string{
 	"github.com/go-text/typesetting":   {"pdf"},
 	"golang.org/x/image":               {"pdf"},
 	"github.com/ggerganov/whisper.cpp": {"whisper"},
+	"github.com/coreos/go-oidc":        {"oidc"},
+	"github.com/go-jose/go-jose":       {"oidc"},
+	"golang.org/x/oauth2":              {"oidc"},
 	"C":                                {"whisper"},
 	"os/exec":                          {"media", "whisper"}, // whisper re-executes the worker to hold the engine
 	"os/signal":                        {"daemon"},

@@ -9,15 +9,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/rs/zerolog"
 
 	"github.com/turboscribe/turboscribe/cmd/internal/backend"
 	"github.com/turboscribe/turboscribe/cmd/internal/build"
 	"github.com/turboscribe/turboscribe/config"
+	"github.com/turboscribe/turboscribe/internal/api"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/mail"
+	"github.com/turboscribe/turboscribe/internal/oidc"
 	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -65,6 +68,7 @@ func newAuth(ctx context.Context, c config.API, b *backend.Backend) (*auth.Servi
 	}
 	return auth.NewService(ctx, b.DB, auth.Options{
 		Secrets: secrets, Issuer: c.PublicURL, Attempts: rate.NewLimiter(b.Redis, nil), Mailer: mailer, RequireVerified: c.Mail.RequireVerified,
+		Providers: newProviders(c), NoRegistration: !c.OIDC.Register,
 	})
 }
 
@@ -81,6 +85,22 @@ func newMailer(c config.Mail) (auth.Mailer, error) {
 		return nil, fmt.Errorf("TS_SMTP_URL, TS_MAIL_FROM: %w", err)
 	}
 	return server, nil
+}
+
+// newProviders asks nobody anything yet.
+func newProviders(c config.API) []auth.Provider {
+	found := make([]auth.Provider, len(c.OIDC.Providers))
+	for i, p := range c.OIDC.Providers {
+		o := oidc.Options{
+			Name: p.Name, Label: p.Label, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, Scopes: p.Scopes,
+			Redirect: strings.TrimSuffix(c.PublicURL, "/") + api.ProviderPath(p.Name),
+		}
+		found[i] = oidc.NewOpenID(o)
+		if p.Kind == config.GitHub {
+			found[i] = oidc.NewGitHub(o)
+		}
+	}
+	return found
 }
 
 // reseal encrypts secrets with the first key that an older one has encrypted, so that

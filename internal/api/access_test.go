@@ -55,6 +55,12 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/auth/email/resend", who: "anybody", status: 202, body: `{"email":"user@example.com"}`},
 		{route: "POST /api/v1/auth/email/verify", who: "anybody", status: 400, code: "ticket_invalid", body: `{"token":"x"}`},
 		{route: "GET /account", who: "anybody", status: 200},
+		{route: "GET /api/v1/auth/providers", who: "anybody", status: 200},
+		{route: "GET /api/v1/auth/oidc/:provider", who: "anybody", status: 404, code: "unknown_provider", path: "/api/v1/auth/oidc/none"},
+		{route: "GET /api/v1/auth/oidc/:provider/callback", who: "anybody", status: 400, code: "handshake_invalid", path: "/api/v1/auth/oidc/id/callback?code=x&state=y"},
+		{route: "GET /api/v1/me/identities", who: "in person", status: 200},
+		{route: "POST /api/v1/me/identities/:provider", who: "in person", status: 200, path: "/api/v1/me/identities/id", body: "{}"},
+		{route: "DELETE /api/v1/me/identities/:provider", who: "in person", status: 204, path: "/api/v1/me/identities/id", own: true},
 		{route: "GET /api/v1/me", who: "signed in", status: 200},
 		{route: "GET /api/v1/me/usage", who: "signed in", status: 200},
 		{route: "PUT /api/v1/me/password", who: "in person", status: 403, code: "wrong_password", body: `{"currentPassword":"x","newPassword":"` + password + `"}`},
@@ -157,6 +163,7 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	}
 	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t),
 		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{person}", w.ids["other"].String())
+	w.addIdentity(t, "user")
 	method, path, _ := strings.Cut(r.route, " ")
 	if r.path != "" {
 		path = r.path

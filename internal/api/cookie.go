@@ -19,7 +19,9 @@ type cookies struct {
 	refresh string
 	csrf    string // for scripts of our pages to read
 	device  string // outlives the sign-in
-	secure  bool
+	// handshake is kept while somebody is at a provider.
+	handshake string
+	secure    bool
 }
 
 // newCookies refuses http for hosts that are reached over a network: the cookies
@@ -28,13 +30,16 @@ func newCookies(public *url.URL, insecure bool) (cookies, error) {
 	if public.Scheme == "https" {
 		// The refresh token goes to the sign-in routes only, and __Host- would have
 		// it sent with every request.
-		return cookies{access: "__Host-ts_access", refresh: "__Secure-ts_refresh", csrf: "__Host-csrf_token", device: "__Secure-ts_device", secure: true}, nil
+		return cookies{
+			access: "__Host-ts_access", refresh: "__Secure-ts_refresh", csrf: "__Host-csrf_token", device: "__Secure-ts_device",
+			handshake: "__Host-ts_handshake", secure: true,
+		}, nil
 	}
 	if !insecure && !loopback(public.Hostname()) {
 		return cookies{}, fmt.Errorf("cookies over %s would be readable for everybody on the way: "+
 			"use an https address, or allow insecure cookies", public)
 	}
-	return cookies{access: "ts_access", refresh: "ts_refresh", csrf: "csrf_token", device: "ts_device"}, nil
+	return cookies{access: "ts_access", refresh: "ts_refresh", csrf: "csrf_token", device: "ts_device", handshake: "ts_handshake"}, nil
 }
 
 func loopback(host string) bool {
@@ -54,12 +59,23 @@ func (k cookies) set(c echo.Context, g *auth.Grant) {
 
 // clear takes it back.
 func (k cookies) clear(c echo.Context) {
-	for name, path := range map[string]string{k.access: "/", k.refresh: authPath, k.csrf: "/"} {
-		gone := k.cookie(name, "", path, time.Unix(1, 0)) //nolint:gosec // the flags are those of the cookie that goes
-		gone.MaxAge = -1
-		c.SetCookie(gone)
-	}
+	k.remove(c, k.access, "/")
+	k.remove(c, k.refresh, authPath)
+	k.remove(c, k.csrf, "/")
 }
+
+func (k cookies) remove(c echo.Context, name, path string) {
+	gone := k.cookie(name, "", path, time.Unix(1, 0)) //nolint:gosec // the flags are those of the cookie that goes
+	gone.MaxAge = -1
+	c.SetCookie(gone)
+}
+
+// setHandshake is Lax, since a browser comes back from another site.
+func (k cookies) setHandshake(c echo.Context, off *auth.Handoff) {
+	c.SetCookie(k.cookie(k.handshake, off.Token, "/", off.Expires))
+}
+
+func (k cookies) clearHandshake(c echo.Context) { k.remove(c, k.handshake, "/") }
 
 func (k cookies) cookie(name, value, path string, expires time.Time) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure follows the scheme, see newCookies

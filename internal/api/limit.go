@@ -60,6 +60,8 @@ func (k *classes) of(method, path string) *class {
 	switch {
 	case path == uploadPath:
 		return &k.upload
+	case strings.HasPrefix(path, oidcPath+"/"): // each asks somebody else
+		return &k.signIn
 	case strings.HasPrefix(path, authPath+"/") && !safe(method) && !slices.Contains(cheapAuthPaths, path):
 		return &k.signIn
 	case strings.HasPrefix(path, root+"/export/"), path == root+"/exports":

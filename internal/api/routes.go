@@ -11,6 +11,7 @@ import (
 const (
 	root       = "/api/v1"
 	authPath   = root + "/auth"
+	oidcPath   = authPath + "/oidc"
 	uploadPath = root + "/files/upload"
 	adminPath  = root + "/admin"
 	hooksPath  = root + "/webhooks"
@@ -69,10 +70,16 @@ func (s *Server) routes() []route {
 		{"POST", authPath + "/email/resend", s.resendVerification, anybody, small},
 		{"POST", authPath + "/email/verify", s.verifyEmail, anybody, small},
 		{"GET", "/account", s.accountPage, anybody, small},
+		{"GET", authPath + "/providers", s.listProviders, anybody, small},
+		{"GET", oidcPath + "/:provider", s.beginSignIn, anybody, small},
+		{"GET", oidcPath + "/:provider/callback", s.arrive, anybody, small},
 		{"GET", root + "/me", s.me, signedIn, small},
 		{"GET", root + "/me/usage", s.usage, signedIn, small},
 		{"PUT", root + "/me/password", s.changePassword, inPerson, small},
 		{"PUT", root + "/me/email", s.changeEmail, inPerson, small},
+		{"GET", root + "/me/identities", s.listIdentities, inPerson, small},
+		{"POST", root + "/me/identities/:provider", s.beginLink, inPerson, small},
+		{"DELETE", root + "/me/identities/:provider", s.removeIdentity, inPerson, small},
 		{"GET", root + "/me/sessions", s.listSessions, inPerson, small},
 		{"DELETE", root + "/me/sessions", s.endOtherSessions, inPerson, small},
 		{"DELETE", root + "/me/sessions/:id", s.endSession, inPerson, small},

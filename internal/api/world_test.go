@@ -46,6 +46,7 @@ type world struct {
 	off      context.CancelFunc // of the feed
 	objects  *fakeObjects
 	queue    *fakeQueue
+	provider *door // to sign in with besides
 	log      *buffer
 	clock    *clock
 	tokens   map[string]string    // by actor, see people
@@ -105,8 +106,8 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	w := &world{
 		accounts: new(authtest.Store), mailbox: new(authtest.Mailbox), log: new(buffer), clock: &clock{now: time.Now()}, queue: new(fakeQueue),
 		store: new(store), hooks: new(webhooktest.Store), cache: new(apitest.Cache),
-		objects: &fakeObjects{sums: map[string]string{}},
-		tokens:  map[string]string{"nobody": ""}, ids: map[string]uuid.UUID{},
+		objects: &fakeObjects{sums: map[string]string{}}, provider: &door{idle{}},
+		tokens: map[string]string{"nobody": ""}, ids: map[string]uuid.UUID{},
 	}
 	w.store.Install(transcription.DemoModel, "small")
 	w.feed = transcription.NewFeed(w.store, transcription.FeedOptions{Every: 50 * time.Millisecond, Pause: time.Millisecond})
@@ -115,6 +116,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	w.auth, err = auth.NewService(t.Context(), w.accounts, auth.Options{
 		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Now: w.clock.Now,
 		Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1}, Mailer: w.mailbox,
+		Providers: []auth.Provider{w.provider},
 	})
 	if err != nil {
 		t.Fatal(err)

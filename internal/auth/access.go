@@ -32,12 +32,13 @@ var signingMethod = jwt.SigningMethodHS256
 // keys are what one secret is used for. Each use has a key of its own, so that
 // nothing made for one can serve for another.
 type keys struct {
-	id      string // names the secret in a token without telling anything of it
-	access  []byte
-	refresh []byte
-	csrf    []byte
-	device  []byte
-	upload  []byte
+	id        string // names the secret in a token without telling anything of it
+	access    []byte
+	refresh   []byte
+	csrf      []byte
+	device    []byte
+	upload    []byte
+	handshake []byte
 }
 
 func deriveKeys(secret []byte) (k keys, err error) {
@@ -49,20 +50,12 @@ func deriveKeys(secret []byte) (k keys, err error) {
 		return keys{}, fmt.Errorf("derive the key id: %w", err)
 	}
 	k.id = base64.RawURLEncoding.EncodeToString(id)
-	if k.access, err = hkdf.Key(sha256.New, secret, nil, "turboscribe access token", sha256.Size); err != nil {
-		return keys{}, fmt.Errorf("derive the key of access tokens: %w", err)
-	}
-	if k.refresh, err = hkdf.Key(sha256.New, secret, nil, "turboscribe refresh token", sha256.Size); err != nil {
-		return keys{}, fmt.Errorf("derive the key of refresh tokens: %w", err)
-	}
-	if k.csrf, err = hkdf.Key(sha256.New, secret, nil, "turboscribe csrf token", sha256.Size); err != nil {
-		return keys{}, fmt.Errorf("derive the key of CSRF tokens: %w", err)
-	}
-	if k.device, err = hkdf.Key(sha256.New, secret, nil, "turboscribe device", sha256.Size); err != nil {
-		return keys{}, fmt.Errorf("derive the key of devices: %w", err)
-	}
-	if k.upload, err = hkdf.Key(sha256.New, secret, nil, "turboscribe upload token", sha256.Size); err != nil {
-		return keys{}, fmt.Errorf("derive the key of upload tokens: %w", err)
+	for use, key := range map[string]*[]byte{
+		"access token": &k.access, "refresh token": &k.refresh, "csrf token": &k.csrf, "device": &k.device, "upload token": &k.upload, "handshake": &k.handshake,
+	} {
+		if *key, err = hkdf.Key(sha256.New, secret, nil, "turboscribe "+use, sha256.Size); err != nil {
+			return keys{}, fmt.Errorf("derive the key of a %s: %w", use, err)
+		}
 	}
 	return k, nil
 }
@@ -72,6 +65,9 @@ func deriveKeys(secret []byte) (k keys, err error) {
 type claims struct {
 	jwt.RegisteredClaims
 	SessionID string `json:"sid"`
+	// AuthTime is when they have proved who they are, however often the sign-in was
+	// refreshed since.
+	AuthTime *jwt.NumericDate `json:"auth_time,omitempty"`
 }
 
 // sign returns an access token for the actor and the time until which it holds.
@@ -92,6 +88,7 @@ func (s *Service) sign(a Actor, now time.Time) (string, time.Time, error) {
 			ExpiresAt: jwt.NewNumericDate(expires),
 		},
 		SessionID: a.SessionID.String(),
+		AuthTime:  jwt.NewNumericDate(a.Since),
 	})
 	token.Header["typ"] = accessType
 	token.Header["kid"] = s.keys[0].id
@@ -141,23 +138,33 @@ func (c *claims) actor() (Actor, error) {
 	if err != nil {
 		return Actor{}, invalidToken(fmt.Errorf("parse sid: %w", err))
 	}
-	return Actor{UserID: user, SessionID: session, Expires: c.ExpiresAt.Add(clockSkew).UTC()}, nil
+	who := Actor{UserID: user, SessionID: session, Expires: c.ExpiresAt.Add(clockSkew).UTC()}
+	if c.AuthTime != nil { // tokens of earlier versions do not say it
+		who.Since = c.AuthTime.UTC()
+	}
+	return who, nil
 }
 
-// key returns the key of the secret that the token names.
+// key returns the key of an access token.
 func (s *Service) key(t *jwt.Token) (any, error) {
-	if t.Header["typ"] != accessType {
-		return nil, fmt.Errorf("a token of type %v is no access token", t.Header["typ"])
+	k, err := s.keysOf(t, accessType)
+	return k.access, err
+}
+
+// keysOf returns the keys of the secret that a token names, if it is of that type.
+func (s *Service) keysOf(t *jwt.Token, typ string) (keys, error) {
+	if t.Header["typ"] != typ {
+		return keys{}, fmt.Errorf("a token of type %v is none of type %s", t.Header["typ"], typ)
 	}
 	for _, k := range s.keys {
 		if t.Header["kid"] == k.id {
-			return k.access, nil
+			return k, nil
 		}
 	}
-	return nil, errors.New("the key of the token is not known")
+	return keys{}, errors.New("the key of the token is not known")
 }
 
-func (s *Service) newParser() *jwt.Parser {
+func (s *Service) newParser(audience string) *jwt.Parser {
 	return jwt.NewParser(
 		jwt.WithValidMethods([]string{signingMethod.Alg()}),
 		jwt.WithIssuer(s.issuer),

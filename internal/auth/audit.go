@@ -17,8 +17,8 @@ const (
 	SignedIn        Action = "session.created"
 	SignInRefused   Action = "session.refused" // details: reason
 	SignedOut       Action = "session.ended"
-	SessionReused   Action = "session.reused" // a refresh token came back, and its sign-in was ended
-	AccountCreated  Action = "account.created"
+	SessionReused   Action = "session.reused"       // a refresh token came back, and its sign-in was ended
+	AccountCreated  Action = "account.created"      // details: role, and provider where there is one
 	RoleChanged     Action = "account.role_changed" // details: from, to
 	AccountDisabled Action = "account.disabled"
 	AccountEnabled  Action = "account.enabled"
@@ -29,6 +29,9 @@ const (
 	QueueResumed    Action = "queue.resumed"    // details: queue
 	QueuesChanged   Action = "queue.intervened" // in the dashboard; details: method
 	UploadGranted   Action = "upload.granted"   // a token for uploads
+
+	IdentityLinked   Action = "identity.linked"   // details: provider
+	IdentityUnlinked Action = "identity.unlinked" // details: provider
 
 	TranscriptionDeleted Action = "transcription.deleted" // with its recording
 )

@@ -21,6 +21,7 @@ type Actor struct {
 	Permissions []Permission // of the role, as the database has them now
 	SessionID   uuid.UUID    // the sign-in, the same over all its refreshes; zero for a key
 	KeyID       uuid.UUID    // the API key; zero for who has signed in
+	Since       time.Time    // when they have signed in; zero for a key
 	Expires     time.Time    // when the actor has to prove again who that is; zero: never
 }
 

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
@@ -15,7 +14,8 @@ const (
 )
 
 // ChangePassword gives the caller another password, and ends all their sign-ins but this
-// one. Forbidden wrong_password: the present one is another. Invalid: as for Register.
+// one. Forbidden wrong_password: the present one is another; recent_sign_in_required: there
+// is none. Invalid: as for Register.
 func (s *Service) ChangePassword(ctx context.Context, who Actor, current, password string) error {
 	u, err := s.confirm(ctx, who, current)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Actor, current, passwo
 
 // confirm has the caller prove with the password that the account is theirs: an open
 // browser is not enough for what could keep its owner out. It is no way to guess the
-// password either.
+// password either. Who has none proves it by a recent sign-in.
 func (s *Service) confirm(ctx context.Context, who Actor, password string) (*User, error) {
 	if err := who.InPerson(); err != nil {
 		return nil, err
@@ -36,16 +36,19 @@ func (s *Service) confirm(ctx context.Context, who Actor, password string) (*Use
 	if err != nil {
 		return nil, err
 	}
+	if u.PasswordHash == "" {
+		return u, s.requireRecent(who)
+	}
 	guess, err := s.begin(ctx, u.Email, u.ID)
 	if err != nil {
 		return nil, err
 	}
-	ok, _, err := s.hasher.verify(ctx, u.PasswordHash, password)
+	ok, _, err := s.knows(ctx, u, password)
 	if ok || err != nil {
 		guess.undo(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("check the password of %s: %w", u.ID, err)
+		return nil, err
 	}
 	if !ok {
 		return nil, s.refuse(ctx, u, fault.New(fault.Forbidden, "That is not your present password.").WithCode("wrong_password"))

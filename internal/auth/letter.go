@@ -27,6 +27,8 @@ func (s *Service) letter(ctx context.Context, m *Mail) (*Letter, error) {
 		return s.notice(m, "Your password was changed", "The password of your account was changed, and other devices were signed out."), nil
 	case AddressNotice:
 		return s.notice(m, "Your address was changed", "Your account has another e-mail address from now on. Mail about it no longer comes here."), nil
+	case LinkNotice:
+		return s.notice(m, "Your account has another way in", "Your account can be signed in to by another provider from now on; which one is listed where you manage it."), nil
 	default:
 		return nil, fmt.Errorf("a mail of kind %q is not known", m.Kind)
 	}

@@ -20,6 +20,7 @@ const (
 	ResetMail        MailKind = "reset"
 	PasswordNotice   MailKind = "password_changed"
 	AddressNotice    MailKind = "email_changed"
+	LinkNotice       MailKind = "identity_linked"
 )
 
 // Mail is one that is to be sent. What it says, with the token of its ticket, is made

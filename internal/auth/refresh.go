@@ -206,7 +206,7 @@ func (s *Service) newSession(ctx context.Context, token string, of *Session) (*S
 }
 
 func (s *Service) grant(u *User, session *Session, token string) (*Grant, error) {
-	who := Actor{UserID: u.ID, SessionID: session.FamilyID}
+	who := Actor{UserID: u.ID, SessionID: session.FamilyID, Since: session.BeganAt}
 	access, expires, err := s.sign(who, s.now())
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -28,6 +29,8 @@ type Options struct {
 	// RequireVerified has people prove that their address is theirs before they sign in.
 	// It needs a Mailer.
 	RequireVerified bool
+	Providers       []Provider // whom people can sign in with besides
+	NoRegistration  bool       // providers make no new accounts
 	Now             func() time.Time
 	Rand            io.Reader
 }
@@ -49,12 +52,15 @@ type Service struct {
 
 	requireVerified bool
 	rights          rightsCache
+	providers       []Provider
+	closed          bool // to new people from providers
 }
 
 // NewService returns a service, or says what is wrong with the options.
 func NewService(ctx context.Context, store Store, o Options) (*Service, error) {
 	s := &Service{store: store, issuer: o.Issuer, accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, attempts: o.Attempts, now: o.Now, rand: o.Rand}
 	s.mailer, s.requireVerified = o.Mailer, o.RequireVerified
+	s.providers, s.closed = o.Providers, o.NoRegistration
 	s.setDefaults()
 	if o.RequireVerified && o.Mailer == nil {
 		return nil, errors.New("addresses cannot be verified without a way to send mail")
@@ -72,7 +78,7 @@ func NewService(ctx context.Context, store Store, o Options) (*Service, error) {
 		}
 		s.keys = append(s.keys, k)
 	}
-	s.parser = s.newParser()
+	s.parser = s.newParser(audience)
 	s.hasher = newHasher(o.Argon2, s.rand)
 	return s, s.makeNobody(ctx)
 }
@@ -163,25 +169,41 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Grant, er
 	if err != nil {
 		return nil, err
 	}
-	ok, stale, err := s.hasher.verify(ctx, u.PasswordHash, password)
+	ok, stale, err := s.knows(ctx, u, password)
 	if ok || err != nil {
 		guess.undo(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("check the password of %s: %w", u.ID, err)
+		return nil, err
 	}
 	if !ok {
 		return nil, s.refuse(ctx, u, wrongCredentials())
 	}
+	if stale {
+		s.rehash(ctx, u, password)
+	}
+	return s.admit(ctx, u)
+}
+
+// knows reports whether that is the password of the user, and whether its hash was made at
+// another cost than is asked for today. It is as much work for who has none.
+func (s *Service) knows(ctx context.Context, u *User, password string) (ok, stale bool, err error) {
+	none := u.PasswordHash == ""
+	ok, stale, err = s.hasher.verify(ctx, cmp.Or(u.PasswordHash, s.nobody), password)
+	if err != nil {
+		return false, false, fmt.Errorf("check the password of %s: %w", u.ID, err)
+	}
+	return ok && !none, stale && !none, nil
+}
+
+// admit signs in who has proved who they are, if they may.
+func (s *Service) admit(ctx context.Context, u *User) (*Grant, error) {
 	if u.Disabled() {
 		return nil, s.refuse(ctx, u, accountDisabled(fault.Forbidden))
 	}
 	if s.requireVerified && !u.Verified() {
 		return nil, s.refuse(ctx, u, fault.New(fault.Forbidden, "The e-mail address is not confirmed yet. Follow the link in the mail that was sent to it, or ask for another one.").
 			WithCode("email_not_verified"))
-	}
-	if stale {
-		s.rehash(ctx, u, password)
 	}
 	return s.open(ctx, u)
 }
@@ -202,7 +224,7 @@ func (s *Service) refuse(ctx context.Context, u *User, why *fault.Error) error {
 
 // find returns the user of that address, or one whom no password opens.
 func (s *Service) find(ctx context.Context, email string) (*User, error) {
-	nobody := &User{PasswordHash: s.nobody}
+	nobody := new(User)
 	email, err := normaliseEmail(email)
 	if err != nil {
 		return nobody, nil //nolint:nilerr // what is no address is an unknown one
@@ -257,9 +279,9 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 	if err != nil || u.Role == Admin {
 		return err
 	}
-	own, _, err := s.hasher.verify(ctx, u.PasswordHash, password)
+	own, _, err := s.knows(ctx, u, password)
 	if err != nil {
-		return fmt.Errorf("check the password of %s: %w", u.ID, err)
+		return err
 	}
 	if !own {
 		return fault.New(fault.Conflict, "There is an account of %s with another password, which is no administrator. Anybody may have registered it, "+

@@ -12,7 +12,7 @@ import (
 type User struct {
 	ID           uuid.UUID
 	Email        string // normalised; unique
-	PasswordHash string // a PHC string
+	PasswordHash string // a PHC string; empty: they have no password
 	Role         Role
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero: they may sign in
@@ -59,6 +59,7 @@ type Store interface {
 	KeyStore
 	CredentialStore
 	MailStore
+	IdentityStore
 
 	// CreateUser inserts a user. Conflict email_taken: somebody has that address.
 	CreateUser(ctx context.Context, u *User) error

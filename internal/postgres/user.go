@@ -39,14 +39,18 @@ func (r *userRow) domain() *auth.User {
 // CreateUser inserts a user. Conflict email_taken: somebody has that address,
 // however it is written.
 func (db *DB) CreateUser(ctx context.Context, u *auth.User) error {
+	return wrap(addUser(ctx, db.bun, u), "create user %s", u.ID)
+}
+
+func addUser(ctx context.Context, db bun.IDB, u *auth.User) error {
 	row := &userRow{ID: u.ID, Email: u.Email, PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: u.CreatedAt, VerifiedAt: u.VerifiedAt}
 	// A violated constraint would make the server log the statement with the hash.
-	n, err := affected(db.bun.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx))
+	n, err := affected(db.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx))
 	if err == nil && n == 0 {
 		err = fault.New(fault.Conflict, "There is an account with that address already. Sign in instead.").
 			WithCode("email_taken").With("field", "email")
 	}
-	return wrap(err, "create user %s", u.ID)
+	return err
 }
 
 // User returns a user. NotFound: there is none of that id.

@@ -46,6 +46,9 @@ type Store struct {
 	roles    map[auth.Role][]auth.Permission // besides Roles
 	entries  []auth.Entry
 	keys     map[uuid.UUID]auth.Key
+
+	identities map[auth.IdentityKey]auth.Identity
+	handshakes map[auth.TokenHash]time.Time // that were finished, with when they expire
 }
 
 // AddRole makes a role that not every installation has.
@@ -71,6 +74,10 @@ func (s *Store) permissions(r auth.Role) ([]auth.Permission, bool) {
 func (s *Store) CreateUser(_ context.Context, u *auth.User) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.createUser(u)
+}
+
+func (s *Store) createUser(u *auth.User) error {
 	for _, other := range s.users {
 		if other.Email == u.Email {
 			return fault.New(fault.Conflict, "There is an account of that address already. Sign in instead.").
@@ -203,6 +210,7 @@ func (s *Store) DeleteUser(id uuid.UUID) {
 	defer s.mu.Unlock()
 	delete(s.users, id)
 	s.forget(id)
+	maps.DeleteFunc(s.identities, func(_ auth.IdentityKey, i auth.Identity) bool { return i.UserID == id })
 	maps.DeleteFunc(s.keys, func(_ uuid.UUID, k auth.Key) bool { return k.UserID == id })
 	for _, session := range s.sessions {
 		if session.UserID == id {

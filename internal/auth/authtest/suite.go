@@ -19,6 +19,12 @@ import (
 func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, auth.Store){
+		"a handshake is finished once":          testHandshakes,
+		"of many who finish one, one does":      testHandshakesAtOnce,
+		"identities belong to one issuer":       testIdentities,
+		"identities belong to one user":         testIdentityConflicts,
+		"the last way in stays":                 testRemoveIdentity,
+		"of two ways in one stays":              testRemoveIdentitiesAtOnce,
 		"keys are found by hash":                testKeys,
 		"keys belong to one user":               testKeysOfOthers,
 		"one has so many keys":                  testKeyLimit,

@@ -1,0 +1,109 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+)
+
+type providerJSON struct {
+	Name  string `json:"name"`
+	Label string `json:"label"`
+}
+
+type identityJSON struct {
+	Provider   string    `json:"provider"`
+	Subject    string    `json:"subject"`
+	CreatedAt  timestamp `json:"createdAt"`
+	LastUsedAt timestamp `json:"lastUsedAt"`
+}
+
+type itemsJSON[T any] struct {
+	Items []T `json:"items"`
+}
+
+type linkJSON struct {
+	ReturnTo string `json:"returnTo"`
+}
+
+// ProviderPath returns where a provider of that name sends browsers back to.
+func ProviderPath(name string) string { return oidcPath + "/" + name + "/callback" }
+
+func (s *Server) listProviders(c echo.Context) error {
+	all := s.auth.Providers()
+	out := itemsJSON[providerJSON]{Items: make([]providerJSON, len(all))}
+	for i, p := range all {
+		out.Items[i] = providerJSON{Name: p.Name(), Label: p.Label()}
+	}
+	return answer(c, http.StatusOK, out)
+}
+
+// beginSignIn sends a browser to a provider.
+func (s *Server) beginSignIn(c echo.Context) error {
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	off, err := s.auth.BeginSignIn(c.Request().Context(), c.Param("provider"), q.Get("returnTo"))
+	if err != nil {
+		return err
+	}
+	s.cookies.setHandshake(c, off)
+	return c.Redirect(http.StatusSeeOther, off.URL)
+}
+
+// arrive is where a provider sends a browser back to. The cookie goes with its first use,
+// whatever comes of that.
+func (s *Server) arrive(c echo.Context) error {
+	token := value(c, s.cookies.handshake)
+	s.cookies.clearHandshake(c)
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	back := auth.ProviderAnswer{State: q.Get("state"), Code: q.Get("code"), Issuer: q.Get("iss"), Error: q.Get("error")}
+	arrival, err := s.auth.Arrive(c.Request().Context(), c.Param("provider"), token, back)
+	if err != nil {
+		return err
+	}
+	if arrival.Grant != nil {
+		s.cookies.set(c, arrival.Grant)
+	}
+	return c.Redirect(http.StatusSeeOther, arrival.ReturnTo)
+}
+
+func (s *Server) listIdentities(c echo.Context) error {
+	found, err := s.auth.Identities(c.Request().Context(), actor(c))
+	if err != nil {
+		return err
+	}
+	out := itemsJSON[identityJSON]{Items: make([]identityJSON, len(found))}
+	for i, id := range found {
+		out.Items[i] = identityJSON{Provider: id.Provider, Subject: id.Subject, CreatedAt: timestamp(id.CreatedAt), LastUsedAt: timestamp(id.UsedAt)}
+	}
+	return answer(c, http.StatusOK, out)
+}
+
+// beginLink tells a page where to go. It cannot be sent there: a script would follow on
+// its own, and the provider does not want to talk to scripts.
+func (s *Server) beginLink(c echo.Context) error {
+	var in linkJSON
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	off, err := s.auth.BeginLink(c.Request().Context(), actor(c), c.Param("provider"), in.ReturnTo)
+	if err != nil {
+		return err
+	}
+	s.cookies.setHandshake(c, off)
+	return answer(c, http.StatusOK, map[string]any{"url": off.URL, "expiresAt": timestamp(off.Expires)})
+}
+
+func (s *Server) removeIdentity(c echo.Context) error {
+	if err := s.auth.RemoveIdentity(c.Request().Context(), actor(c), c.Param("provider")); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
