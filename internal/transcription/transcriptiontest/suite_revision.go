@@ -39,10 +39,12 @@ func testRevise(t *testing.T, w World) {
 	revise(t, w, tr, transcription.ByEdit, 0, func(s []transcription.Segment) []transcription.Segment {
 		end := s[len(s)-1].End
 		more := transcription.Segment{Start: end, End: end + 1e9, Text: "And more.", Confidence: 1}
-		s[0].Text = "One stays where it is, others move."
-		return append([]transcription.Segment{s[0], s[1]}, append(s[1:], more)...)
+		return append([]transcription.Segment{s[0], s[0]}, append(s[1:], more)...)
 	})
-	revise(t, w, tr, transcription.ByRestore, 1, func(s []transcription.Segment) []transcription.Segment { return s[1 : len(s)-1] })
+	revise(t, w, tr, transcription.ByRestore, 1, func(s []transcription.Segment) []transcription.Segment {
+		s[0].Text = "One stays where it is, others are gone."
+		return s[:len(s)-1]
+	})
 	list, err := w.Revisions(t.Context(), owner, tr.ID, transcription.RevisionFilter{Limit: 10, Splices: true})
 	must(t, err)
 	segments := segmentsOf(t, w, tr)
