@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
 // readJSON decodes a body of exactly one JSON value into v. Unsupported
@@ -39,11 +40,41 @@ func readJSON(c echo.Context, v any) error {
 	return strict(raw)
 }
 
+// maxList is how many elements a long list of a body may have: as many as a text has
+// segments.
+const maxList = transcription.MaxSegments
+
+// longList is a list in a large body. One that is too long is refused before it is decoded:
+// three bytes of each element become some hundred.
+type longList[T any] []T
+
+// UnmarshalJSON implements json.Unmarshaler. Invalid list_too_long.
+func (l *longList[T]) UnmarshalJSON(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if first, err := d.Token(); err == nil && first == json.Delim('[') {
+		var skipped json.RawMessage
+		for n := 0; d.More(); n++ {
+			if n == maxList {
+				return fault.New(fault.Invalid, "A list has at most %d elements.", maxList).WithCode("list_too_long").With("limit", maxList)
+			}
+			if err := d.Decode(&skipped); err != nil {
+				return err
+			}
+		}
+	}
+	d = json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	return d.Decode((*[]T)(l))
+}
+
 var errTrailing = errors.New("there is something behind the JSON value")
 
 // malformed tells a person what is wrong with a body.
 func malformed(err error) error {
 	if f := bodyFault(err); f != nil {
+		return f
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f
 	}
 	bad := func(format string, args ...any) *fault.Error {

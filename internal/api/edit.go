@@ -24,8 +24,8 @@ const large = 16 << 20
 // rewriteIn is a whole text: a plain one, which is laid on the times of the one before, or
 // segments.
 type rewriteIn struct {
-	Text     *string      `json:"text"`
-	Segments *[]segmentIn `json:"segments"`
+	Text     *string              `json:"text"`
+	Segments *longList[segmentIn] `json:"segments"`
 }
 
 // segmentIn has what an answer has of a segment, so that one can be sent back. What is
@@ -50,7 +50,7 @@ type wordIn struct {
 }
 
 type editsIn struct {
-	Edits []editIn `json:"edits"`
+	Edits longList[editIn] `json:"edits"`
 }
 
 type editIn struct {
