@@ -104,9 +104,11 @@ func (s *Server) diffRevision(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	from, err := parseRevision(first(q.Get("from"), strconv.Itoa(max(to-1, 0))))
-	if err != nil {
-		return err
+	from := transcription.RevisionBefore
+	if text := q.Get("from"); text != "" {
+		if from, err = parseRevision(text); err != nil {
+			return err
+		}
 	}
 	d, err := s.transcriptions.Diff(c.Request().Context(), actor(c), id, from, to)
 	if err != nil {

@@ -136,6 +136,25 @@ func TestService_Edit_refused(t *testing.T) {
 	}
 }
 
+// The difference to the machine's latest was told from the very first text, not from the one
+// before it.
+func TestService_Diff_machine(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	before := talking("One two.", "three four")
+	id := b.completed(before)
+	for i, kind := range []transcription.RevisionKind{transcription.ByEdit, transcription.ByMachine} {
+		c := transcription.Change{After: i, Kind: kind, Splices: []transcription.Splice{{At: i, Old: before[i : i+1], New: talking("New.")}}}
+		if err := b.store.Revise(t.Context(), b.who.UserID, id, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := b.Diff(t.Context(), b.who, id, transcription.RevisionBefore, transcription.MachineText)
+	if err != nil || got.From != 1 || got.To != 2 || len(got.Splices) != 1 || got.Splices[0].At != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 // Two who have read the same text change it at the same time.
 func TestService_Edit_atOnce(t *testing.T) {
 	t.Parallel()

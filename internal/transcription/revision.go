@@ -290,14 +290,17 @@ type Difference struct {
 	Splices  []Splice
 }
 
-// Diff compares two revisions of a text of the caller's. NotFound: one of them is not
-// there.
+// Diff compares two revisions of a text of the caller's; from may be RevisionBefore.
+// NotFound: one of them is not there.
 func (s *Service) Diff(ctx context.Context, who auth.Actor, id uuid.UUID, from, to int) (Difference, error) {
-	before, err := s.At(ctx, who, id, from)
+	behind, err := s.At(ctx, who, id, to)
 	if err != nil {
 		return Difference{}, err
 	}
-	behind, err := s.At(ctx, who, id, to)
+	if from == RevisionBefore {
+		from = max(behind.Revision-1, 0)
+	}
+	before, err := s.At(ctx, who, id, from)
 	if err != nil {
 		return Difference{}, err
 	}
@@ -340,8 +343,11 @@ func (s *Service) restoreOnce(ctx context.Context, who auth.Actor, id uuid.UUID,
 	return s.store.Transcription(ctx, who.UserID, id)
 }
 
-// MachineText stands for the latest revision that a machine has made.
-const MachineText = -1
+// What numbers of revisions stand for.
+const (
+	MachineText    = -1 // the latest that a machine has made
+	RevisionBefore = -2 // in Diff: that before the other one
+)
 
 // numbered returns the number of a revision, also of MachineText.
 func (s *Service) numbered(ctx context.Context, who auth.Actor, t *Transcription, number int) (int, error) {
