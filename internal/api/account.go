@@ -92,13 +92,18 @@ func (s *Server) me(c echo.Context) error {
 	})
 }
 
-// begin hands out a new sign-in and ends the one whose cookies it takes the place of:
-// nobody could use or end that from here any more.
+// begin hands out a new sign-in.
 func (s *Server) begin(c echo.Context, status int, g *auth.Grant) error {
-	if err := s.auth.Logout(c.Request().Context(), auth.Actor{}, value(c, s.cookies.refresh)); err != nil {
+	if err := s.endFormer(c); err != nil {
 		return err
 	}
 	return s.grant(c, status, g)
+}
+
+// endFormer ends the sign-in whose cookies a new one takes the place of: nobody could use
+// or end it from here any more.
+func (s *Server) endFormer(c echo.Context) error {
+	return s.auth.Logout(c.Request().Context(), auth.Actor{}, value(c, s.cookies.refresh))
 }
 
 func (s *Server) grant(c echo.Context, status int, g *auth.Grant) error {

@@ -68,9 +68,13 @@ func (s *Server) arrive(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if arrival.Grant != nil {
-		s.cookies.set(c, arrival.Grant)
+	if arrival.Grant == nil { // a provider was linked
+		return c.Redirect(http.StatusSeeOther, arrival.ReturnTo)
 	}
+	if err := s.endFormer(c); err != nil {
+		return err
+	}
+	s.cookies.set(c, arrival.Grant)
 	return c.Redirect(http.StatusSeeOther, arrival.ReturnTo)
 }
 

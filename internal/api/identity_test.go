@@ -153,6 +153,8 @@ func TestSignInByProvider(t *testing.T) {
 		t.Error("what came from the provider is in the log")
 	}
 	v.request(t, "GET", back, "").expect(t, 400, "handshake_invalid") // again
+	v.signIn(t).expect(t, http.StatusSeeOther, "")
+	p.refresh(t, cookies["ts_refresh"].Value).expect(t, 401, "session_expired") // the new sign-in took its place
 	again := p.visitor(t)
 	again.signIn(t).expect(t, http.StatusSeeOther, "")
 	if same := data[struct{ Email string }](t, again.request(t, "GET", "/api/v1/me", "")); same.Email != me.Email {
