@@ -278,6 +278,30 @@ func TestService_ChangeEmail(t *testing.T) {
 	}
 }
 
+// TestService_ChangePassword_addressUnderWay: somebody who knew the password had asked for
+// the account to get an address of theirs, whose server put the mail off. The owner changed
+// the password, which made all tickets useless. Then the mail was sent with a new one, and
+// with the address the account was theirs.
+func TestService_ChangePassword_addressUnderWay(t *testing.T) {
+	t.Parallel()
+	m := newMailed(t)
+	thief, owner := m.who(t, register(t, m.Service)), m.who(t, m.login(t, ada, password, ""))
+	m.post(t)
+	m.box.Refuse(errors.New("greylisted"))
+	if err := m.ChangeEmail(t.Context(), thief, password, "thief@example.net"); err != nil {
+		t.Fatal(err)
+	}
+	m.post(t)
+	if err := m.ChangePassword(t.Context(), owner, password, next); err != nil {
+		t.Fatal(err)
+	}
+	m.box.Refuse(nil)
+	m.advance(time.Hour)
+	if letters := m.post(t); len(letters) != 1 || letters[0].To != ada {
+		t.Errorf("got %+v, want nothing but the notice to the owner", letters)
+	}
+}
+
 // TestService_SendMail has a server that takes no mail for a while, and one that never
 // takes this one.
 func TestService_SendMail(t *testing.T) {

@@ -45,9 +45,10 @@ type PasswordChange struct {
 
 // CredentialStore keeps what people sign in with.
 type CredentialStore interface {
-	// ChangePassword changes it, ends sign-ins, makes every ticket of the user useless and
-	// moves the generation on, all or nothing. With a ticket the user's address is verified
-	// besides. Conflict: Old is not the hash any more. NotFound: the ticket is gone.
+	// ChangePassword changes it, ends sign-ins, makes every ticket of the user useless,
+	// forgets waiting VerificationMails of theirs to other addresses, and moves the
+	// generation on, all or nothing. With a ticket the user's address is verified besides.
+	// Conflict: Old is not the hash any more. NotFound: the ticket is gone.
 	ChangePassword(ctx context.Context, c PasswordChange) error
 	// CreateTicket inserts a ticket and forgets those of the user that expired before it.
 	CreateTicket(ctx context.Context, t Ticket) error
@@ -55,7 +56,8 @@ type CredentialStore interface {
 	// has that hash.
 	Ticket(ctx context.Context, hash TokenHash, p Purpose) (*Ticket, error)
 	// VerifyEmail makes the address of a ticket the verified one of its user and uses the
-	// ticket up; where that is another address than before, all their other tickets too.
+	// ticket up; where that is another address than before, all their other tickets and
+	// such mails too.
 	// NotFound: it is gone. Conflict email_taken: somebody else has the address by now.
 	VerifyEmail(ctx context.Context, t Ticket, at time.Time, e Entry) error
 }

@@ -65,15 +65,21 @@ func useTicket(ctx context.Context, tx bun.Tx, user uuid.UUID, hash auth.TokenHa
 	return err
 }
 
-// dropTickets makes all tickets of a user useless.
+// dropTickets makes all tickets of a user useless, and has none made for another address
+// than theirs by a mail that still waits.
 func dropTickets(ctx context.Context, tx bun.Tx, user uuid.UUID) error {
-	_, err := tx.NewDelete().Model((*ticketRow)(nil)).Where("user_id = ?", user).Exec(ctx)
+	if _, err := tx.NewDelete().Model((*ticketRow)(nil)).Where("user_id = ?", user).Exec(ctx); err != nil {
+		return err
+	}
+	_, err := tx.NewRaw(`DELETE FROM mails AS m USING users AS u
+		WHERE u.id = ? AND m.user_id = u.id AND m.recipient <> u.email AND m.kind = ? AND m.finished_at IS NULL`, user, auth.VerificationMail).Exec(ctx)
 	return err
 }
 
-// ChangePassword changes it, ends sign-ins, makes every ticket of the user useless and
-// moves the generation on, all or nothing. With a ticket the user's address is verified
-// besides. Conflict: Old is not the hash any more. NotFound: the ticket is gone.
+// ChangePassword changes it, ends sign-ins, makes every ticket of the user useless,
+// forgets waiting verifications of other addresses, and moves the generation on, all or
+// nothing. With a ticket the user's address is verified besides. Conflict: Old is not the
+// hash any more. NotFound: the ticket is gone.
 func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordChange) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := replaceHash(ctx, tx, c); err != nil {

@@ -39,8 +39,13 @@ func (s *Store) hasTicket(user uuid.UUID, hash auth.TokenHash) bool {
 	return slices.ContainsFunc(s.tickets, func(t auth.Ticket) bool { return t.Hash == hash && t.UserID == user })
 }
 
-func (s *Store) dropTickets(which func(auth.Ticket) bool) {
-	s.tickets = slices.DeleteFunc(s.tickets, which)
+// dropTickets makes all tickets of a user useless, those too that a waiting mail would make
+// for another address.
+func (s *Store) dropTickets(u auth.User) {
+	s.tickets = slices.DeleteFunc(s.tickets, func(t auth.Ticket) bool { return t.UserID == u.ID })
+	s.mails = slices.DeleteFunc(s.mails, func(m *mail) bool {
+		return m.UserID == u.ID && m.To != u.Email && m.Kind == auth.VerificationMail && m.finished.IsZero()
+	})
 }
 
 // ChangePassword implements auth.CredentialStore.
@@ -60,7 +65,7 @@ func (s *Store) ChangePassword(_ context.Context, c auth.PasswordChange) error {
 	u.PasswordHash = c.New
 	u.Generation++
 	s.users[u.ID] = u
-	s.dropTickets(func(t auth.Ticket) bool { return t.UserID == u.ID })
+	s.dropTickets(u)
 	s.end(c.At, func(session auth.Session) bool { return session.UserID == u.ID && session.FamilyID != c.Keep })
 	return s.addEntry(c.Entry)
 }
@@ -81,7 +86,10 @@ func (s *Store) VerifyEmail(_ context.Context, t auth.Ticket, at time.Time, e au
 	changed := u.Email != t.Email
 	u.Email, u.VerifiedAt = t.Email, at
 	s.users[u.ID] = u
-	s.dropTickets(func(other auth.Ticket) bool { return other.Hash == t.Hash || changed && other.UserID == u.ID })
+	s.tickets = slices.DeleteFunc(s.tickets, func(other auth.Ticket) bool { return other.Hash == t.Hash })
+	if changed {
+		s.dropTickets(u)
+	}
 	return s.addEntry(e)
 }
 

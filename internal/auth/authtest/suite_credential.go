@@ -72,6 +72,8 @@ func testChangePassword(t *testing.T, s auth.Store) {
 	kept, ended := addSession(t, s, u.ID, "kept"), addSession(t, s, u.ID, "ended")
 	ticket := newTicket(u.ID, "reset", u.Email)
 	addTicket(t, s, ticket)
+	waiting := auth.Mail{ID: newID(t), Kind: auth.VerificationMail, To: u.Email, UserID: u.ID, CreatedAt: start}
+	queueMails(t, s, waiting, auth.Mail{ID: newID(t), Kind: auth.VerificationMail, To: "ada@example.org", UserID: u.ID, CreatedAt: start})
 	change := auth.PasswordChange{
 		UserID: u.ID, Old: u.PasswordHash, New: "new", At: start, Keep: kept.FamilyID, Entry: auth.Entry{Action: auth.PasswordChanged, SubjectID: u.ID},
 	}
@@ -87,6 +89,9 @@ func testChangePassword(t *testing.T, s auth.Store) {
 	}
 	if hasTicket(t, s, ticket) {
 		t.Error("a ticket outlives the password")
+	}
+	if first, second := claim(t, s, start), claim(t, s, start); first == nil || first.ID != waiting.ID || second != nil {
+		t.Errorf("got the mails %+v and %+v, want only that to the user's own address", first, second)
 	}
 	if err := s.ChangePassword(t.Context(), change); !fault.Is(err, fault.Conflict) {
 		t.Errorf("from a hash that is gone: got %v, want conflict", err)
@@ -165,6 +170,7 @@ func testVerifyEmail(t *testing.T, s auth.Store) {
 	for _, ticket := range []auth.Ticket{own, next, taken} {
 		addTicket(t, s, ticket)
 	}
+	queueMails(t, s, auth.Mail{ID: newID(t), Kind: auth.VerificationMail, To: u.Email, UserID: u.ID, CreatedAt: start})
 	if err := s.VerifyEmail(t.Context(), own, start, entry); err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +193,18 @@ func testVerifyEmail(t *testing.T, s auth.Store) {
 	if hasTicket(t, s, taken) {
 		t.Error("what was sent to an address before still works")
 	}
+	if m := claim(t, s, start); m != nil {
+		t.Errorf("%+v is still to be sent to the address before", m)
+	}
+}
+
+func queueMails(t *testing.T, s auth.Store, mails ...auth.Mail) {
+	t.Helper()
+	for _, m := range mails {
+		if err := s.QueueMail(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // claim returns the next mail that is due, nil when none is.
@@ -201,15 +219,11 @@ func claim(t *testing.T, s auth.Store, now time.Time) *auth.Mail {
 
 func testMails(t *testing.T, s auth.Store) {
 	u := addUser(t, s)
-	for _, m := range []auth.Mail{
-		{ID: newID(t), Kind: auth.ResetMail, To: "nobody@example.com", CreatedAt: start},
-		{ID: newID(t), Kind: auth.ResetMail, To: "nobody@example.com", CreatedAt: start}, // the first still waits
-		{ID: newID(t), Kind: auth.VerificationMail, To: "nobody@example.com", UserID: u.ID, CreatedAt: start.Add(time.Second)},
-	} {
-		if err := s.QueueMail(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
+	queueMails(t, s,
+		auth.Mail{ID: newID(t), Kind: auth.ResetMail, To: "nobody@example.com", CreatedAt: start},
+		auth.Mail{ID: newID(t), Kind: auth.ResetMail, To: "nobody@example.com", CreatedAt: start}, // the first still waits
+		auth.Mail{ID: newID(t), Kind: auth.VerificationMail, To: "nobody@example.com", UserID: u.ID, CreatedAt: start.Add(time.Second)},
+	)
 	now := start.Add(time.Minute)
 	first, second := claim(t, s, now), claim(t, s, now)
 	if first == nil || first.Kind != auth.ResetMail || first.Attempts != 1 || first.UserID != uuid.Nil || first.To != "nobody@example.com" {
