@@ -35,17 +35,36 @@ type attempt struct {
 // attempts as it has machines. A device on which its owner has signed in before has
 // attempts of its own, which nobody else can use up.
 func (s *Service) begin(ctx context.Context, name string, user uuid.UUID) (attempt, error) {
-	a := attempt{s: s}
-	name = strings.ToLower(strings.TrimSpace(name))
 	from := OriginOf(ctx)
 	if device, known := s.knownDevice(user, from.Device); known {
-		a.buckets = slower("device "+device, step{10, 10 * time.Second}, step{30, time.Minute})
-	} else {
-		network := wideNetwork(from.IP)
-		a.buckets = slower(name+" from "+network, step{5, 10 * time.Second}, step{15, time.Minute}, step{50, 10 * time.Minute})
-		a.buckets = append(a.buckets, slower("account "+name, step{20, 5 * time.Second}, step{100, time.Minute})...)
-		a.buckets = append(a.buckets, slower("anything from "+network, step{100, 6 * time.Second})...)
+		return s.attempt(ctx, ofKnown("device "+device))
 	}
+	name, network := nameOf(name), wideNetwork(from.IP)
+	buckets := slower(name+" from "+network, step{5, 10 * time.Second}, step{15, time.Minute}, step{50, 10 * time.Minute})
+	buckets = append(buckets, slower("account "+name, step{20, 5 * time.Second}, step{100, time.Minute})...)
+	return s.attempt(ctx, append(buckets, slower("anything from "+network, step{100, 6 * time.Second})...))
+}
+
+// beginAgain is begin for whoever has signed in: browsers send the cookie of a device with
+// sign-ins only, and a sign-in proves as much. It has attempts of its own as a device has.
+func (s *Service) beginAgain(ctx context.Context, who Actor) (attempt, error) {
+	return s.attempt(ctx, ofKnown("sign-in "+who.SessionID.String()))
+}
+
+// ofKnown returns the buckets of what belongs to the owner of an account, most likely.
+func ofKnown(key string) []rate.Bucket {
+	return slower(key, step{10, 10 * time.Second}, step{30, time.Minute})
+}
+
+// nameOf returns the one form of an address, cut where no address is longer: a bucket is
+// kept by its name, and nobody shall fill the memory with names.
+func nameOf(email string) string {
+	name := strings.ToLower(strings.TrimSpace(email))
+	return name[:min(len(name), maxEmail+1)]
+}
+
+func (s *Service) attempt(ctx context.Context, buckets []rate.Bucket) (attempt, error) {
+	a := attempt{s: s, buckets: buckets}
 	var wait time.Duration
 	for _, l := range s.attempts.Take(ctx, a.buckets...) {
 		if l.Granted < 1 {

@@ -3,12 +3,14 @@ package auth_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/auth/authtest"
 	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/rate"
 )
 
 // from returns the context of a request from that address and device.
@@ -194,5 +196,59 @@ func TestService_Login_atOnce(t *testing.T) {
 	}
 	if compared > 5 || compared == 0 {
 		t.Errorf("%d of 50 were compared", compared)
+	}
+}
+
+// TestService_ChangePassword_underAttack: while others guessed a password, its owner could
+// not change it. Browsers do not send the cookie of a device there, so that the owner stood
+// in one line with the attack, and was told to use the very device.
+func TestService_ChangePassword_underAttack(t *testing.T) {
+	t.Parallel()
+	s, _ := newService(t, new(authtest.Store))
+	who, err := s.Authenticate(t.Context(), register(t, s).Access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if _, err := s.Login(from(t, fmt.Sprintf("10.0.%d.1", i), ""), ada, "wrong password"); err == nil {
+			t.Fatal("the attack went through")
+		}
+	}
+	if err := s.ChangePassword(from(t, "192.0.2.1", ""), who, password, next); err != nil {
+		t.Errorf("the owner cannot change it: %v", err)
+	}
+	for i := range 11 {
+		err := s.ChangePassword(from(t, fmt.Sprintf("172.16.%d.1", i), ""), who, "wrong password", password)
+		if refused := code(err) == "too_many_attempts"; refused != (i == 10) {
+			t.Errorf("the %d. guess with a stolen sign-in: got %v", i+1, err)
+		}
+	}
+}
+
+// longest keeps how long the names of buckets are.
+type longest struct{ bytes int }
+
+func (c *longest) Take(_ context.Context, buckets ...rate.Bucket) []rate.Level {
+	for _, b := range buckets {
+		c.bytes = max(c.bytes, len(b.Key))
+	}
+	levels := make([]rate.Level, len(buckets))
+	for i := range levels {
+		levels[i].Granted = 1
+	}
+	return levels
+}
+
+func (c *longest) GiveBack(context.Context, ...rate.Bucket) {}
+
+// TestService_Login_longName: each wrong password left its name in seven buckets for ten
+// minutes, however long that was, and some hundred thousand may be kept.
+func TestService_Login_longName(t *testing.T) {
+	t.Parallel()
+	buckets := new(longest)
+	s, _ := newService(t, new(authtest.Store), func(o *auth.Options) { o.Attempts = buckets })
+	_, err := s.Login(from(t, "192.0.2.1", ""), strings.Repeat("a", 60<<10)+"@example.com", password)
+	if code(err) != "wrong_credentials" || buckets.bytes == 0 || buckets.bytes > 512 {
+		t.Errorf("got %v, with a bucket of %d bytes", err, buckets.bytes)
 	}
 }

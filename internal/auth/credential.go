@@ -39,7 +39,7 @@ func (s *Service) confirm(ctx context.Context, who Actor, password string) (*Use
 	if u.PasswordHash == "" {
 		return u, s.requireRecent(who)
 	}
-	guess, err := s.begin(ctx, u.Email, u.ID)
+	guess, err := s.beginAgain(ctx, who)
 	if err != nil {
 		return nil, err
 	}
