@@ -97,6 +97,7 @@ func TestNew_refuses(t *testing.T) {
 		"no accounts":                func(o *api.Options) { o.Auth = nil },
 		"no transcriptions":          func(o *api.Options) { o.Transcriptions = nil },
 		"every origin allowed":       func(o *api.Options) { o.AllowedOrigins = []string{"*"} },
+		"every host of a domain":     func(o *api.Options) { o.AllowedOrigins = []string{"https://*.example.com"} }, // the library takes it for a pattern
 		"an origin with a path":      func(o *api.Options) { o.AllowedOrigins = []string{"https://example.com/x"} },
 		"an origin with a slash":     func(o *api.Options) { o.AllowedOrigins = []string{"https://example.com/"} },
 		"an origin without a scheme": func(o *api.Options) { o.AllowedOrigins = []string{"example.com"} },

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -149,13 +150,13 @@ func (s *Server) trustOrigins(public *url.URL, allowed []string) error {
 	return nil
 }
 
-// parseOrigin returns a URL that has a scheme and a host and nothing behind them.
+// parseOrigin returns a URL that has a scheme and one host and nothing behind them.
 func parseOrigin(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
 		return nil, fmt.Errorf("parse %q: %w", s, err)
 	}
-	if !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+	if !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "" || strings.Contains(u.Host, "*") || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("%q is not of the form https://host or http://host:port", s)
 	}
 	return u, nil
