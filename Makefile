@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: recording up ## transcribe a recording: make demo [AUDIO=file] [FORMAT=txt|srt|vtt|json]
+demo: recording up ## transcribe a recording: make demo [AUDIO=file] [FORMAT=txt|srt|vtt|json|csv|tsv|md|docx|pdf]
 	@scripts/demo
 
 recording:

@@ -34,6 +34,9 @@ func readExport(c echo.Context) (transcription.Format, transcription.Layout, err
 	if err != nil {
 		return transcription.Format{}, transcription.Layout{}, err
 	}
+	if err := known(q, append([]string{"format"}, transcription.LayoutOptions()...)); err != nil {
+		return transcription.Format{}, transcription.Layout{}, err
+	}
 	format, err := transcription.FindFormat(first(q.Get("format"), "txt"))
 	if err != nil {
 		return transcription.Format{}, transcription.Layout{}, err

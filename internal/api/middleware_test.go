@@ -379,7 +379,7 @@ func TestLog(t *testing.T) {
 	w := newWorld(t)
 	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status = transcription.Completed })
 	w.do(t, call{
-		actor: "user", path: "/api/v1/export/" + id.String() + "?format=txt&token=secret",
+		actor: "user", path: "/api/v1/transcriptions/" + id.String() + "?token=secret",
 		header: map[string]string{"X-Request-Id": "the-request", "X-Forwarded-For": "203.0.113.9"},
 	}).expect(t, 200, "")
 	w.waitForLog(t, "the-request")
@@ -388,8 +388,8 @@ func TestLog(t *testing.T) {
 		t.Fatalf("%s: %v", w.log, err)
 	}
 	for name, want := range map[string]any{
-		"request_id": "the-request", "user": w.ids["user"].String(), "method": "GET", "route": "/api/v1/export/:id",
-		"path": "/api/v1/export/" + id.String(), "status": 200.0, "ip": "127.0.0.1", "level": "info",
+		"request_id": "the-request", "user": w.ids["user"].String(), "method": "GET", "route": "/api/v1/transcriptions/:id",
+		"path": "/api/v1/transcriptions/" + id.String(), "status": 200.0, "ip": "127.0.0.1", "level": "info",
 	} {
 		if line[name] != want {
 			t.Errorf("%s: got %v, want %v", name, line[name], want)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,8 +46,28 @@ func newMatchJSON(m transcription.Match) matchJSON {
 	return out
 }
 
+// filters are the parameters of a list.
+var filters = []string{
+	"q", "name", "status", "language", "speaker", "folder", "tag", "archived", "from", "to", "minDuration", "maxDuration", "limit", "cursor",
+}
+
+// known refuses parameters that there are not: a list without its filter would pass for a
+// filtered one.
+func known(q url.Values, names []string) error {
+	for name := range q {
+		if !slices.Contains(names, name) {
+			return fault.New(fault.Invalid, "There is no parameter %.40q here. There are %s.", name, strings.Join(names, ", ")).
+				WithCode("unknown_parameter").With("field", name).With("allowed", names)
+		}
+	}
+	return nil
+}
+
 // readFilter returns what the query of an address narrows a list to.
 func readFilter(q url.Values) (transcription.Filter, error) {
+	if err := known(q, filters); err != nil {
+		return transcription.Filter{}, err
+	}
 	f := transcription.Filter{
 		Query: q.Get("q"), Name: q.Get("name"), Language: q.Get("language"), Speaker: q.Get("speaker"), Status: transcription.Status(q.Get("status")),
 	}

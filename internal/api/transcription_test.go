@@ -222,9 +222,12 @@ func TestMalformedQuery(t *testing.T) {
 	for _, path := range []string{"/api/v1/transcriptions", "/api/v1/export/" + id.String()} {
 		for query, code := range map[string]string{
 			"?status=%zz": "malformed_query", "?limit=1;cursor=AAAA": "malformed_query", "?%": "malformed_query", "?format=srt;": "malformed_query",
-			"?limit=1&cursor=%A": "malformed_query", "?": "", "?&": "", "?limit=1&format=srt&": "",
+			"?limit=1&cursor=%A": "malformed_query", "?": "", "?&": "", "?limit=1&format=srt&": "unknown_parameter",
 		} {
-			want := map[string]int{"": 200, "malformed_query": 400}[code]
+			want := http.StatusBadRequest
+			if code == "" {
+				want = http.StatusOK
+			}
 			w.do(t, call{actor: "user", path: path + query}).expect(t, want, code)
 		}
 	}

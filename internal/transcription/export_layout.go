@@ -108,6 +108,15 @@ var layoutOptions = []layoutOption{
 	}},
 }
 
+// LayoutOptions returns the names of all options of exports.
+func LayoutOptions() []string {
+	names := make([]string, len(layoutOptions))
+	for i, o := range layoutOptions {
+		names[i] = o.name
+	}
+	return names
+}
+
 // ReadLayout reads the options of an export to f. What is asked and is none of them is
 // left alone. Invalid invalid_layout says all that is wrong with them at once, with the
 // names in the detail fields: one that the format does not have, a value that cannot

@@ -63,6 +63,8 @@ func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base
 			return err
 		}
 		switch {
+		case len(in.lines) == 0 && len(in.cues) == 0 && len(d.segments) > 0:
+			return fault.New(fault.Invalid, "There is no text in this file. To take a text away, remove its segments.").WithCode("empty_import")
 		case in.complete || len(d.segments) == 0 && len(in.cues) > 0:
 			return d.rewrite(in.cues)
 		case len(d.segments) == 0 && len(in.lines) > 0:

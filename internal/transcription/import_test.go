@@ -161,6 +161,9 @@ func TestService_Import_refused(t *testing.T) {
 		format, body, code string
 		line               any
 	}{
+		"nothing":           {"srt", "", "empty_import", nil},
+		"no paragraph":      {"txt", "\n \n", "empty_import", nil},
+		"no segments":       {"json", `{"schemaVersion":1,"segments":[]}`, "empty_import", nil},
 		"no such format":    {"pdf", "", "unknown_format", nil},
 		"no time":           {"srt", cue + "2\nhere\n", "malformed_import", 6},
 		"garbage":           {"srt", cue + "and so on\n", "malformed_import", 5},

@@ -186,8 +186,11 @@ func (s *Service) editable(ctx context.Context, who auth.Actor, id uuid.UUID) (*
 		return nil, err
 	}
 	if _, ok := t.Readable(); !ok {
-		return nil, fault.New(fault.Conflict, "There is no text yet that could be edited. Wait until the transcription has completed.").
-			WithCode("no_text").With("status", string(t.Status))
+		message := "There is no text yet that could be edited. Wait until the transcription has completed."
+		if t.Status.Final() {
+			message = "This transcription has ended without a text that could be edited. Run it again first."
+		}
+		return nil, fault.New(fault.Conflict, "%s", message).WithCode("no_text").With("status", string(t.Status))
 	}
 	return t, nil
 }
