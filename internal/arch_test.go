@@ -22,6 +22,7 @@ var core = map[string][]string{
 	"transcription": {"fault", "auth", "audio"},
 	"webhook":       {"fault", "auth", "transcription"},
 	"pipeline":      {"fault", "audio", "transcription"},
+	"privacy":       {"fault", "auth", "transcription", "webhook"},
 }
 
 // edges lists the packages that know one technology each. They import the core

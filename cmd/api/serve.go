@@ -22,6 +22,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/media"
 	"github.com/turboscribe/turboscribe/internal/pdf"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/privacy"
 	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/task"
 	"github.com/turboscribe/turboscribe/internal/transcription"
@@ -60,7 +61,8 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	limiter := rate.NewLimiter(b.Redis, nil)
 	server, err := api.New(api.Options{
 		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
-		Logger: *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
+		Privacy: privacy.NewService(b.DB, accounts),
+		Logger:  *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
 		Limiter: limiter, Rates: api.Rates(c.Rates),
 		Feed: feed, Pages: pages, Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/privacy"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	health := daemon.NewHealth(registry, b.Checks())
 	r := pipeline.NewReconciler(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Queue, memory{b.Redis}, b.Blobs)
-	lead := leader{db: b.DB, interval: c.Interval, duty: duty(r, b)}
+	lead := leader{db: b.DB, interval: c.Interval, duty: duty(r, privacy.NewSearcher(b.DB, b.Blobs, b.Queue), b)}
 	return daemon.Run(ctx, c.Grace, daemon.Serve(c.HealthAddr, health.Handler()),
 		daemon.Unit{Name: "reconcile", Run: lead.run}, health.Drain(0))
 }
@@ -62,17 +63,29 @@ const (
 	sweepEvery      = time.Hour
 )
 
+// searchTime bounds how long what is to be mended waits for the storage to be searched.
+// What was not reached is the next time.
+const searchTime = 10 * time.Second
+
 // duty returns what the leader does at every tick.
-func duty(r *pipeline.Reconciler, b *backend.Backend) func(context.Context) error {
+func duty(r *pipeline.Reconciler, s *privacy.Searcher, b *backend.Backend) func(context.Context) error {
 	var swept time.Time
 	return func(ctx context.Context) error {
 		_, err := r.Reconcile(ctx)
+		err = errors.Join(err, search(ctx, s))
 		if time.Since(swept) < sweepEvery {
 			return err
 		}
 		swept = time.Now()
 		return errors.Join(err, sweep(ctx, b))
 	}
+}
+
+// search looks for what deleted accounts have left.
+func search(ctx context.Context, s *privacy.Searcher) error {
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	return s.Search(ctx)
 }
 
 // sweep removes what nobody waits for or asks about any more.

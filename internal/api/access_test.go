@@ -65,6 +65,7 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/me/usage", who: "signed in", status: 200},
 		{route: "PUT /api/v1/me/password", who: "in person", status: 403, code: "wrong_password", body: `{"currentPassword":"x","newPassword":"` + password + `"}`},
 		{route: "PUT /api/v1/me/email", who: "in person", status: 202, body: `{"currentPassword":"` + password + `","email":"new-{actor}@example.com"}`},
+		{route: "DELETE /api/v1/me", who: "in person", status: 403, code: "wrong_password", body: `{"password":"not that one"}`},
 		{route: "GET /api/v1/me/sessions", who: "in person", status: 200},
 		{route: "DELETE /api/v1/me/sessions/:id", who: "in person", status: 204, path: "/api/v1/me/sessions/{session}", own: true},
 		{route: "DELETE /api/v1/me/sessions", who: "in person", status: 204},
@@ -102,6 +103,7 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/admin/users", who: "operate", status: 200},
 		{route: "GET /api/v1/admin/users/:id", who: "operate", status: 200, path: "/api/v1/admin/users/{person}"},
 		{route: "PATCH /api/v1/admin/users/:id", who: "govern", status: 200, path: "/api/v1/admin/users/{person}", body: `{"role":"user"}`},
+		{route: "DELETE /api/v1/admin/users/:id", who: "govern", status: 200, path: "/api/v1/admin/users/{person}"},
 		{route: "GET /api/v1/admin/audit", who: "govern", status: 200},
 
 		{route: "GET /api/v1/webhooks", who: "read", status: 200},
@@ -116,6 +118,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/webhooks/:id/rotate", who: "write", status: 200, path: "/api/v1/webhooks/{hook}/rotate", own: true},
 		{route: "POST /api/v1/webhooks/:id/test", who: "write", status: 202, path: "/api/v1/webhooks/{hook}/test", own: true},
 
+		{route: "GET /api/v1/receipts/:id", who: "anybody", status: 404, code: "not_found", path: "/api/v1/receipts/{id}"},
 		{route: "GET /api/v1/limits", who: "anybody", status: 200},
 		{route: "GET /api/v1/models", who: "signed in", status: 200},
 		{route: "GET /api/v1/openapi.yaml", who: "anybody", status: 200},

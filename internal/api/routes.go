@@ -80,6 +80,7 @@ func (s *Server) routes() []route {
 		{"GET", root + "/me/identities", s.listIdentities, inPerson, small},
 		{"POST", root + "/me/identities/:provider", s.beginLink, inPerson, small},
 		{"DELETE", root + "/me/identities/:provider", s.removeIdentity, inPerson, small},
+		{"DELETE", root + "/me", s.deleteMe, inPerson, small},
 		{"GET", root + "/me/sessions", s.listSessions, inPerson, small},
 		{"DELETE", root + "/me/sessions", s.endOtherSessions, inPerson, small},
 		{"DELETE", root + "/me/sessions/:id", s.endSession, inPerson, small},
@@ -116,6 +117,7 @@ func (s *Server) routes() []route {
 		{"GET", adminPath + "/users", s.listUsers, may(auth.ReadUsers), small},
 		{"GET", adminPath + "/users/:id", s.showUser, may(auth.ReadUsers), small},
 		{"PATCH", adminPath + "/users/:id", s.changeUser, may(auth.ManageUsers), small},
+		{"DELETE", adminPath + "/users/:id", s.deleteUser, may(auth.ManageUsers), small},
 		{"GET", adminPath + "/audit", s.listAudit, may(auth.ReadAudit), small},
 
 		{"GET", hooksPath, s.listWebhooks, read, small},
@@ -130,6 +132,7 @@ func (s *Server) routes() []route {
 		{"POST", hooksPath + "/:id/rotate", s.rotateWebhook, write, small},
 		{"POST", hooksPath + "/:id/test", s.testWebhook, write, small},
 
+		{"GET", root + "/receipts/:id", s.showReceipt, anybody, small},
 		{"GET", root + "/limits", s.limits, anybody, small},
 		{"GET", root + "/models", s.models, signedIn, small},
 		{"GET", root + "/openapi.yaml", s.document, anybody, small},

@@ -17,12 +17,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/privacy"
 	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
 )
 
-// Options configures a Server. PublicURL, Auth, Transcriptions and Webhooks are
+// Options configures a Server. PublicURL, Auth, Transcriptions, Webhooks and Privacy are
 // required.
 type Options struct {
 	PublicURL       string // as browsers see this installation, such as https://scribe.example.com
@@ -30,6 +31,7 @@ type Options struct {
 	Auth            *auth.Service
 	Transcriptions  *transcription.Service
 	Webhooks        *webhook.Service
+	Privacy         *privacy.Service
 	Logger          zerolog.Logger
 
 	HSTSSubdomains bool           // the hosts below this one are reached by https only, too
@@ -57,6 +59,7 @@ type Server struct {
 	transcriptions *transcription.Service
 	webhooks       *webhook.Service
 	exporter       transcription.Exporter
+	privacy        *privacy.Service
 	cache          Cache
 	feed           *transcription.Feed
 	heartbeat      time.Duration
@@ -76,15 +79,15 @@ type Server struct {
 
 // New returns a server, or says what is wrong with the options.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Transcriptions == nil || o.Webhooks == nil {
-		return nil, errors.New("the API needs the services of accounts, of transcriptions and of webhooks")
+	if o.Auth == nil || o.Transcriptions == nil || o.Webhooks == nil || o.Privacy == nil {
+		return nil, errors.New("the API needs the services of accounts, of transcriptions, of webhooks and of privacy")
 	}
 	public, err := parseOrigin(o.PublicURL)
 	if err != nil {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
 	s := &Server{
-		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, feed: o.Feed, exporter: transcription.Exporter{Pages: o.Pages}, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
+		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, privacy: o.Privacy, feed: o.Feed, exporter: transcription.Exporter{Pages: o.Pages}, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
 		origins: http.NewCrossOriginProtection(), hsts: hsts(public, o.HSTSSubdomains), bodyTimeout: o.BodyTimeout, classes: newClasses(o.Rates),
 	}
 	if s.cache = o.Cache; s.cache == nil {

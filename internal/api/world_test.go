@@ -20,6 +20,8 @@ import (
 	"github.com/turboscribe/turboscribe/internal/api/apitest"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/auth/authtest"
+	"github.com/turboscribe/turboscribe/internal/privacy"
+	"github.com/turboscribe/turboscribe/internal/privacy/privacytest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
 	"github.com/turboscribe/turboscribe/internal/webhook/webhooktest"
@@ -41,6 +43,7 @@ type world struct {
 	auth     *auth.Service
 	store    *store
 	hooks    *webhooktest.Store
+	receipts *privacytest.Store
 	cache    *apitest.Cache
 	feed     *transcription.Feed
 	off      context.CancelFunc // of the feed
@@ -109,6 +112,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 		objects: &fakeObjects{sums: map[string]string{}}, provider: &door{idle{}},
 		tokens: map[string]string{"nobody": ""}, ids: map[string]uuid.UUID{},
 	}
+	w.receipts = &privacytest.Store{Accounts: w.accounts}
 	w.store.Install(transcription.DemoModel, "small")
 	w.feed = transcription.NewFeed(w.store, transcription.FeedOptions{Every: 50 * time.Millisecond, Pause: time.Millisecond})
 	w.air(t)
@@ -124,7 +128,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	o := api.Options{
 		PublicURL: "http://localhost:8080", Auth: w.auth, Logger: zerolog.New(w.log).Level(zerolog.InfoLevel), Live: said(`{"status":"ok"}`), Ready: said(`{"status":"ready","checks":{"postgres":"ok"}}`),
 		Queues: http.HandlerFunc(dashboard), Cache: w.cache, Feed: w.feed, Transcriptions: w.transcriptions(maxBytes),
-		Webhooks: w.webhooks(),
+		Webhooks: w.webhooks(), Privacy: privacy.NewService(w.receipts, w.auth),
 	}
 	for _, f := range change {
 		f(&o)

@@ -90,7 +90,7 @@ func (s *Service) rightsOf(ctx context.Context, of signIn) (Rights, error) {
 	}
 	r, err := s.store.Rights(ctx, of.user, of.session)
 	if fault.Is(err, fault.NotFound) {
-		return Rights{}, accountGone(err)
+		return Rights{}, AccountGone(err)
 	}
 	if err != nil {
 		return Rights{}, err
@@ -99,7 +99,8 @@ func (s *Service) rightsOf(ctx context.Context, of signIn) (Rights, error) {
 	return r, nil
 }
 
-func accountGone(err error) error {
+// AccountGone is the fault of who was signed in to an account that was deleted.
+func AccountGone(err error) error {
 	return fault.Wrap(err, fault.Unauthenticated, "This account no longer exists.").WithCode("account_gone")
 }
 

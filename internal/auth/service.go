@@ -256,7 +256,7 @@ func (s *Service) Me(ctx context.Context, who Actor) (*User, error) {
 	}
 	u, err := s.store.User(ctx, who.UserID)
 	if fault.Is(err, fault.NotFound) {
-		return nil, accountGone(err)
+		return nil, AccountGone(err)
 	}
 	return u, err
 }

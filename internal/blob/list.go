@@ -39,10 +39,17 @@ func (s *Store) Delete(ctx context.Context, keys ...string) error {
 // DeletePrefix removes all objects below a prefix, which must end in "/": an
 // empty one would be the whole bucket, and "a/1" would take "a/10" along.
 func (s *Store) DeletePrefix(ctx context.Context, prefix string) error {
+	if err := checkPrefix(prefix); err != nil {
+		return err
+	}
+	return s.eachPage(ctx, prefix, func(keys []string) error { return s.Delete(ctx, keys...) })
+}
+
+func checkPrefix(prefix string) error {
 	if len(prefix) < 2 || !strings.HasSuffix(prefix, "/") {
 		return fmt.Errorf("delete objects below %q: a prefix must name something and end in a slash", prefix)
 	}
-	return s.eachPage(ctx, prefix, func(keys []string) error { return s.Delete(ctx, keys...) })
+	return nil
 }
 
 // AbortUploads removes the unfinished multipart uploads below prefix that were

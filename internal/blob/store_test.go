@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -421,6 +422,42 @@ func TestAbortUploads(t *testing.T) {
 	}{{"u/", time.Hour, 0}, {"u/", 0, 1}, {"u/", 0, 0}, {"", 0, 1}} {
 		if n, err := direct.AbortUploads(t.Context(), tt.prefix, tt.age); err != nil || n != tt.want {
 			t.Errorf("below %q older than %s: got %d, %v, want %d", tt.prefix, tt.age, n, err, tt.want)
+		}
+	}
+}
+
+// Clear finds what an upload that nobody finishes has stored as well, and nothing of
+// somebody else.
+func TestClear(t *testing.T) {
+	t.Parallel()
+	s, direct := behind(t, func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if r.Method != http.MethodDelete {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	})
+	gone := errors.New("gone")
+	r := io.MultiReader(bytes.NewReader(randomBytes(part)), readerFunc(func([]byte) (int, error) { return 0, gone }))
+	if _, err := s.Upload(t.Context(), "u/1/a", r, 2*part); !errors.Is(err, gone) {
+		t.Errorf("got %v, want %v", err, gone)
+	}
+	for _, key := range []string{"u/1/b", "u/1/c/d", "u/10/a"} {
+		if err := direct.Put(t.Context(), key, []byte(key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{3, 0} {
+		if n, err := direct.Clear(t.Context(), "u/1/"); err != nil || n != want {
+			t.Errorf("got %d, %v, want %d", n, err, want)
+		}
+	}
+	if keys, err := direct.Keys(t.Context(), ""); err != nil || !slices.Equal(keys, []string{"u/10/a"}) {
+		t.Errorf("%v are left: %v", keys, err)
+	}
+	for _, prefix := range []string{"", "/", "u/1"} {
+		if _, err := direct.Clear(t.Context(), prefix); err == nil {
+			t.Errorf("%q is cleared", prefix)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -157,11 +158,25 @@ func (db *DB) Forget(ctx context.Context, limit int) (int, error) {
 
 // BeginUpload records that the objects of a transcription are to be swept in a day,
 // unless CreateTranscription or ForgetUpload comes before. Conflict: there is an
-// upload of that id.
+// upload of that id. Unauthenticated account_gone: the owner's account was deleted.
 func (db *DB) BeginUpload(ctx context.Context, owner, id uuid.UUID) error {
-	_, err := db.bun.NewRaw("INSERT INTO garbage (prefix, due_at) VALUES (?, now() + make_interval(secs => ?))",
-		transcription.Prefix(owner, id), uploadTime.Seconds()).Exec(ctx)
+	n, err := affected(db.bun.NewRaw(`INSERT INTO garbage (prefix, due_at) SELECT ?, now() + make_interval(secs => ?)
+		FROM users WHERE id = ? FOR KEY SHARE`, transcription.Prefix(owner, id), uploadTime.Seconds(), owner).Exec(ctx))
+	if err == nil && n == 0 {
+		err = auth.AccountGone(nil)
+	}
 	return wrap(err, "begin the upload %s", id)
+}
+
+// KnowsOwner returns nil as long as there is the account. Unauthenticated account_gone:
+// it was deleted.
+func (db *DB) KnowsOwner(ctx context.Context, owner uuid.UUID) error {
+	var there bool
+	err := db.bun.NewRaw("SELECT true FROM users WHERE id = ?", owner).Scan(ctx, &there)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = auth.AccountGone(nil)
+	}
+	return wrap(err, "look for account %s", owner)
 }
 
 // ForgetUpload takes BeginUpload back once no object is left.

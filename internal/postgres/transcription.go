@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/turboscribe/turboscribe/internal/audio"
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -123,7 +124,7 @@ func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcri
 			return err
 		}
 		if err := tx.NewInsert().Model(file).Returning("created_at").Scan(ctx); err != nil {
-			return err
+			return ofOwner(err)
 		}
 		if err := tx.NewInsert().Model(row).Returning("created_at, updated_at").Scan(ctx); err != nil {
 			return err
@@ -146,6 +147,14 @@ func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcri
 	t.Status, t.CreatedAt, t.UpdatedAt = row.Status, row.CreatedAt.UTC(), row.UpdatedAt.UTC()
 	t.File.CreatedAt = file.CreatedAt.UTC()
 	return nil
+}
+
+// ofOwner gives its meaning to the refusal of a row that refers to its owner.
+func ofOwner(err error) error {
+	if sqlState(err) == foreignKeyViolation {
+		return auth.AccountGone(err)
+	}
+	return err
 }
 
 // Head returns one without its text and segments and, while it is on its way, with

@@ -16,8 +16,12 @@ import (
 type Store interface {
 	// BeginUpload records that the objects of a transcription are to be collected in
 	// a day, unless CreateTranscription or ForgetUpload comes before: nobody else
-	// would know of them when this process dies.
+	// would know of them when this process dies. Unauthenticated account_gone: the
+	// account of the owner was deleted.
 	BeginUpload(ctx context.Context, owner, id uuid.UUID) error
+	// KnowsOwner returns nil as long as there is the account. Unauthenticated
+	// account_gone: it was deleted.
+	KnowsOwner(ctx context.Context, owner uuid.UUID) error
 	// ForgetUpload takes BeginUpload back once no object is left.
 	ForgetUpload(ctx context.Context, owner, id uuid.UUID) error
 	// Admit returns nil when there is a place for one more of the owner's, of so many

@@ -87,6 +87,7 @@ func (s *Service) sniffed(f *File, body io.Reader) (io.Reader, error) {
 
 // keep stores the body and reads the options, which may come behind it.
 func (s *Service) keep(ctx context.Context, who auth.Actor, t *Transcription, body io.Reader, options func() (Options, error)) (err error) {
+	body = &welcomeBody{Reader: body, now: s.now, next: s.now().Add(welcome), ask: func() error { return s.store.KnowsOwner(ctx, who.UserID) }}
 	if t.File.Size, t.File.SHA256, err = s.objects.Upload(ctx, t.File.Key, body, s.limits.MaxBytes); err != nil {
 		return err
 	}

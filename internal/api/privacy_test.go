@@ -1,0 +1,80 @@
+package api_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
+)
+
+type receipt struct {
+	ReceiptID uuid.UUID
+	Status    string
+}
+
+// Who leaves has to prove that the account is theirs, is signed out everywhere, and can
+// see the receipt without an account.
+func TestDeleteMe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.do(t, call{actor: "key", method: "DELETE", path: "/api/v1/me", body: `{"password":"` + password + `"}`}).expect(t, 403, "key_not_allowed")
+	w.do(t, call{actor: "user", method: "DELETE", path: "/api/v1/me", body: `{"password":"not that one"}`}).expect(t, 403, "wrong_password")
+	deleted := w.do(t, call{actor: "user", method: "DELETE", path: "/api/v1/me", body: `{"password":"` + password + `"}`})
+	deleted.expect(t, 200, "")
+	r := data[receipt](t, deleted)
+	w.do(t, call{actor: "user", path: "/api/v1/me"}).expect(t, 401, "account_gone")
+	w.do(t, call{actor: "key", path: "/api/v1/transcriptions"}).expect(t, 401, "key_invalid")
+	shown := data[receipt](t, w.do(t, call{path: "/api/v1/receipts/" + r.ReceiptID.String()}))
+	if shown != r || r.Status != "pending" {
+		t.Errorf("got %+v, was told %+v", shown, r)
+	}
+	for _, e := range w.entries(t, auth.AccountDeleted) {
+		if e.IP != "" || e.RequestID != "" || e.Details["receipt"] != r.ReceiptID.String() {
+			t.Errorf("the audit log has %+v", e)
+		}
+	}
+}
+
+// Without a password a sign-in of the last minutes will do, and no older one.
+func TestDeleteMe_withoutPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.advance(4 * time.Minute)
+	w.do(t, call{actor: "other", method: "DELETE", path: "/api/v1/me"}).expect(t, 200, "")
+	w.clock.advance(2 * time.Minute)
+	w.do(t, call{actor: "user", method: "DELETE", path: "/api/v1/me"}).expect(t, 403, "sign_in_again")
+}
+
+func TestDeleteMe_lastAdmin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.do(t, call{actor: "admin", method: "DELETE", path: "/api/v1/me", body: `{"password":"` + password + `"}`}).expect(t, 409, "last_admin")
+	w.do(t, call{actor: "admin", path: "/api/v1/me"}).expect(t, 200, "")
+}
+
+// An administrator deletes others without their password, and not themselves.
+func TestDeleteUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.do(t, call{actor: "admin", method: "DELETE", path: "/api/v1/admin/users/" + w.ids["admin"].String()}).expect(t, 409, "own_account")
+	w.do(t, call{actor: "admin", method: "DELETE", path: "/api/v1/admin/users/" + w.ids["user"].String()}).expect(t, 200, "")
+	w.do(t, call{actor: "user", path: "/api/v1/me"}).expect(t, 401, "account_gone")
+	w.do(t, call{actor: "admin", method: "DELETE", path: "/api/v1/admin/users/" + w.ids["user"].String()}).expect(t, 404, "not_found")
+	for _, e := range w.entries(t, auth.AccountDeleted) {
+		if e.UserID != w.ids["admin"] || e.IP == "" {
+			t.Errorf("the audit log has %+v", e)
+		}
+	}
+}
+
+// entries returns what the audit log has of an action; it has something.
+func (w *world) entries(t *testing.T, a auth.Action) []auth.Entry {
+	t.Helper()
+	found, err := w.accounts.Entries(t.Context(), auth.EntryFilter{Action: a, Limit: auth.MaxPage})
+	if err != nil || len(found) == 0 {
+		t.Fatalf("got %v, %v, want entries", found, err)
+	}
+	return found
+}
