@@ -62,6 +62,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/me/identities/:provider", who: "in person", status: 200, path: "/api/v1/me/identities/id", body: "{}"},
 		{route: "DELETE /api/v1/me/identities/:provider", who: "in person", status: 204, path: "/api/v1/me/identities/id", own: true},
 		{route: "GET /api/v1/me", who: "signed in", status: 200},
+		{route: "GET /api/v1/me/export", who: "in person", status: 200},
 		{route: "GET /api/v1/me/usage", who: "signed in", status: 200},
 		{route: "PUT /api/v1/me/password", who: "in person", status: 403, code: "wrong_password", body: `{"currentPassword":"x","newPassword":"` + password + `"}`},
 		{route: "PUT /api/v1/me/email", who: "in person", status: 202, body: `{"currentPassword":"` + password + `","email":"new-{actor}@example.com"}`},

@@ -40,8 +40,11 @@ type class struct {
 // cheapAuthPaths ask for no password to be hashed and no mail to be sent.
 var cheapAuthPaths = []string{authPath + "/refresh", authPath + "/logout"}
 
+// exportsInArchive is how many exports all that is kept of somebody counts as.
+const exportsInArchive = 100
+
 type classes struct {
-	signIn, upload, export, read, write class
+	signIn, upload, export, archive, read, write class
 }
 
 func newClasses(r Rates) classes {
@@ -51,7 +54,8 @@ func newClasses(r Rates) classes {
 	return classes{
 		signIn: class{name: "sign-in", address: rate.PerMinute(r.SignIn), exact: true},
 		upload: of("upload", r.Upload, true), export: of("export", r.Export, false),
-		read: of("read", r.Read, false), write: of("write", r.Write, false),
+		archive: of("archive", (r.Export+exportsInArchive-1)/exportsInArchive, true),
+		read:    of("read", r.Read, false), write: of("write", r.Write, false),
 	}
 }
 
@@ -64,6 +68,8 @@ func (k *classes) of(method, path string) *class {
 		return &k.signIn
 	case strings.HasPrefix(path, authPath+"/") && !safe(method) && !slices.Contains(cheapAuthPaths, path):
 		return &k.signIn
+	case path == root+"/me/export":
+		return &k.archive
 	case strings.HasPrefix(path, root+"/export/"), path == root+"/exports":
 		return &k.export
 	case safe(method):

@@ -74,6 +74,7 @@ func (s *Server) routes() []route {
 		{"GET", oidcPath + "/:provider", s.beginSignIn, anybody, small},
 		{"GET", oidcPath + "/:provider/callback", s.arrive, anybody, small},
 		{"GET", root + "/me", s.me, signedIn, small},
+		{"GET", root + "/me/export", s.exportMe, inPerson, small},
 		{"GET", root + "/me/usage", s.usage, signedIn, small},
 		{"PUT", root + "/me/password", s.changePassword, inPerson, small},
 		{"PUT", root + "/me/email", s.changeEmail, inPerson, small},

@@ -10,8 +10,11 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
-// AccountDeleted is what privacy tells the audit log.
-const AccountDeleted Action = "account.deleted" // details: by, receipt
+// What privacy tells the audit log.
+const (
+	AccountDeleted  Action = "account.deleted"  // details: by, receipt
+	AccountExported Action = "account.exported" // somebody was given all that is kept of them
+)
 
 // recently is how long a sign-in proves by itself that its owner is at the keyboard.
 const recently = 5 * time.Minute

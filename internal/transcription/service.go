@@ -98,6 +98,8 @@ type Objects interface {
 	// Upload streams r into an object. On any failure neither the object nor a
 	// part of it stays. TooLarge: more than limit bytes.
 	Upload(ctx context.Context, key string, r io.Reader, limit int64) (size int64, sha256 string, err error)
+	// Open returns the content of an object and its size. NotFound: it is gone.
+	Open(ctx context.Context, key string) (io.ReadCloser, int64, error)
 	Delete(ctx context.Context, keys ...string) error
 	DeletePrefix(ctx context.Context, prefix string) error
 }
@@ -160,6 +162,17 @@ func (s *Service) Transcription(ctx context.Context, who auth.Actor, id uuid.UUI
 		return nil, err
 	}
 	return s.store.Transcription(ctx, who.UserID, id)
+}
+
+// Recording opens the recording of a transcription of the caller's. NotFound: there is
+// none of that id, or its recording was of no use and is not kept.
+func (s *Service) Recording(ctx context.Context, who auth.Actor, id uuid.UUID) (io.ReadCloser, error) {
+	t, err := s.Head(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	body, _, err := s.objects.Open(ctx, t.File.Key)
+	return body, err
 }
 
 // Cancel ends the work on a transcription, whatever it is doing, and returns it as

@@ -68,6 +68,13 @@ func (o *objects) Upload(_ context.Context, key string, r io.Reader, limit int64
 	return int64(len(b)), "sha", nil
 }
 
+func (o *objects) Open(_ context.Context, key string) (io.ReadCloser, int64, error) {
+	if !slices.Contains(o.keys, key) {
+		return nil, 0, fault.New(fault.NotFound, "There is no such object.")
+	}
+	return io.NopCloser(strings.NewReader(key)), int64(len(key)), nil
+}
+
 func (o *objects) Delete(ctx context.Context, keys ...string) error {
 	if err := errors.Join(o.err, ctx.Err()); err != nil {
 		return err
@@ -337,6 +344,31 @@ func TestService_ownTranscriptionsOnly(t *testing.T) {
 	for _, limit := range []int{0, transcription.MaxPage + 1} {
 		if _, _, err := b.Transcriptions(t.Context(), b.who, transcription.Filter{Limit: limit}); fault.Of(err).Code != "invalid_limit" {
 			t.Errorf("limit %d: got %v", limit, err)
+		}
+	}
+}
+
+// A recording is opened for its owner only, for as long as it is kept.
+func TestService_Recording(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	tr, err := b.Upload(t.Context(), b.who, upload("sound", transcription.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := b.Recording(t.Context(), b.who, tr.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(body); err != nil || string(got) != tr.File.Key {
+		t.Errorf("got %q, %v", got, err)
+	}
+	_, foreign := b.Recording(t.Context(), authtest.Actor(uuid.New(), auth.Member), tr.ID)
+	b.objects.keys = nil
+	_, gone := b.Recording(t.Context(), b.who, tr.ID)
+	for what, err := range map[string]error{"somebody else's": foreign, "one that is gone": gone} {
+		if !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: got %v, want not_found", what, err)
 		}
 	}
 }
