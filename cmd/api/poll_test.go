@@ -24,6 +24,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
+	"github.com/turboscribe/turboscribe/internal/privacy"
 	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
@@ -74,6 +75,7 @@ func (p *polled) serve(t testing.TB, db *postgres.DB, accounts *auth.Service, re
 		PublicURL: "http://localhost", Auth: accounts, Logger: zerolog.Nop(), Cache: cache, Feed: feed,
 		Limiter: limiter, Rates: api.Rates{Read: 1e6, Address: 10}, // counted, and not refused
 		Transcriptions: transcription.NewService(db, nil, nil, nil, transcription.Limits{}), Webhooks: webhook.NewService(nil, nil, webhook.Rules{}),
+		Privacy: privacy.NewService(db, accounts),
 	})
 	ok(t, err)
 	return server.Handler()
