@@ -82,7 +82,7 @@ func TestNew_refuses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good := func() api.Options {
-		return api.Options{PublicURL: "https://scribe.example.com", Auth: w.auth, Transcriptions: w.transcriptions(maxBytes), Webhooks: w.webhooks()}
+		return api.Options{PublicURL: "https://scribe.example.com", Auth: w.auth, Transcriptions: w.transcriptions(maxBytes), Webhooks: w.webhooks(), Privacy: w.privacy()}
 	}
 	if _, err := api.New(good()); err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestNew_saysThatCookiesAreBare(t *testing.T) {
 	w := newWorld(t)
 	for url, want := range map[string]bool{"http://localhost": true, "https://scribe.example.com": false} {
 		var log bytes.Buffer
-		if _, err := api.New(api.Options{PublicURL: url, Auth: w.auth, Transcriptions: w.transcriptions(maxBytes), Webhooks: w.webhooks(), Logger: zerolog.New(&log)}); err != nil {
+		if _, err := api.New(api.Options{PublicURL: url, Auth: w.auth, Transcriptions: w.transcriptions(maxBytes), Webhooks: w.webhooks(), Privacy: w.privacy(), Logger: zerolog.New(&log)}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(log.String(), "Secure"); got != want {

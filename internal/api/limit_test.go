@@ -18,6 +18,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/api/apitest"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/auth/authtest"
+	"github.com/turboscribe/turboscribe/internal/privacy"
 	"github.com/turboscribe/turboscribe/internal/rate"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
@@ -248,7 +249,7 @@ func lonely(b *testing.B, r api.Rates) http.Handler {
 		b.Fatal(err)
 	}
 	server, err := api.New(api.Options{
-		PublicURL: "http://localhost", Auth: accounts, Webhooks: webhook.NewService(nil, nil, webhook.Rules{}), Logger: zerolog.Nop(),
+		PublicURL: "http://localhost", Auth: accounts, Webhooks: webhook.NewService(nil, nil, webhook.Rules{}), Privacy: privacy.NewService(nil, accounts), Logger: zerolog.Nop(),
 		Transcriptions: transcription.NewService(new(store), nil, nil, nil, transcription.Limits{}), Rates: r, Limiter: rate.NewLimiter(rate.NewLocal(nil), nil),
 	})
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"github.com/turboscribe/turboscribe/internal/api"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/auth/authtest"
+	"github.com/turboscribe/turboscribe/internal/privacy"
+	"github.com/turboscribe/turboscribe/internal/privacy/privacytest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
 	"github.com/turboscribe/turboscribe/internal/webhook/webhooktest"
@@ -68,7 +70,8 @@ var fuzzedRoutes = []string{
 // fuzzed returns the API on stores in memory, and somebody who is signed in there.
 func fuzzed(f *testing.F) (http.Handler, *auth.Grant) {
 	f.Helper()
-	accounts, err := auth.NewService(f.Context(), new(authtest.Store), auth.Options{
+	people := new(authtest.Store)
+	accounts, err := auth.NewService(f.Context(), people, auth.Options{
 		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1},
 	})
 	if err != nil {
@@ -79,6 +82,7 @@ func fuzzed(f *testing.F) (http.Handler, *auth.Grant) {
 		PublicURL: "http://localhost:8080", Auth: accounts, Logger: zerolog.Nop(),
 		Transcriptions: transcription.NewService(new(store), &fakeObjects{sums: map[string]string{}}, queue, sniff, transcription.Limits{MaxBytes: maxBytes}),
 		Webhooks:       webhook.NewService(new(webhooktest.Store), queue, webhook.Rules{}),
+		Privacy:        privacy.NewService(&privacytest.Store{Accounts: people}, accounts),
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, // where httptest comes from
 	})
 	if err != nil {

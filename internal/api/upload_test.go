@@ -500,7 +500,7 @@ func TestUpload_memory(t *testing.T) { //nolint:paralleltest // others would be 
 	const size, bound = 200 << 20, 8 << 20
 	w := newWorld(t, func(o *api.Options) { o.Logger = o.Logger.Level(4) })
 	service := w.transcriptions(size)
-	bigger, err := api.New(api.Options{PublicURL: "http://localhost", Auth: w.auth, Transcriptions: service, Webhooks: w.webhooks()})
+	bigger, err := api.New(api.Options{PublicURL: "http://localhost", Auth: w.auth, Transcriptions: service, Webhooks: w.webhooks(), Privacy: w.privacy()})
 	if err != nil {
 		t.Fatal(err)
 	}

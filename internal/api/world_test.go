@@ -128,7 +128,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	o := api.Options{
 		PublicURL: "http://localhost:8080", Auth: w.auth, Logger: zerolog.New(w.log).Level(zerolog.InfoLevel), Live: said(`{"status":"ok"}`), Ready: said(`{"status":"ready","checks":{"postgres":"ok"}}`),
 		Queues: http.HandlerFunc(dashboard), Cache: w.cache, Feed: w.feed, Transcriptions: w.transcriptions(maxBytes),
-		Webhooks: w.webhooks(), Privacy: privacy.NewService(w.receipts, w.auth),
+		Webhooks: w.webhooks(), Privacy: w.privacy(),
 	}
 	for _, f := range change {
 		f(&o)
@@ -164,6 +164,8 @@ func (w *world) transcriptions(limit int64) *transcription.Service {
 func (w *world) webhooks() *webhook.Service {
 	return webhook.NewService(w.hooks, w.queue, webhook.Rules{})
 }
+
+func (w *world) privacy() *privacy.Service { return privacy.NewService(w.receipts, w.auth) }
 
 // readContract reads the description once for all tests.
 var readContract = sync.OnceValues(func() (*apitest.Contract, error) { return apitest.NewContract(context.Background()) })
