@@ -88,7 +88,7 @@ const fewTexts = 5000
 
 // few returns all texts, of anybody, that a query finds in the index, unless they are too
 // many. The planner knows how often a word is, but not that reading the words of a text
-// costs a thousand times as much as its row, so it is not left to it.
+// costs far more than its row, so it is not left to it.
 func (db *DB) few(ctx context.Context, query string) (ids []uuid.UUID, few bool, err error) {
 	err = db.inSnapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.ExecContext(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
