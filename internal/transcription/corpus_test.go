@@ -25,7 +25,7 @@ import (
 // must find the same cues, which keep the limits and have the whole text.
 func TestCorpus_subtitles(t *testing.T) {
 	t.Parallel()
-	needProgram(t, "ffmpeg")
+	transcription.NeedProgram(t, "ffmpeg")
 	for name, tr := range transcriptiontest.Corpus() {
 		for format, parse := range map[string]func([]byte) (*astisub.Subtitles, error){
 			"srt": func(b []byte) (*astisub.Subtitles, error) { return astisub.ReadFromSRT(bytes.NewReader(b)) },
@@ -97,7 +97,7 @@ func subtitleText(s *astisub.Subtitles) string {
 // and no cell is one that a spreadsheet would compute.
 func TestCorpus_tables(t *testing.T) {
 	t.Parallel()
-	needProgram(t, "python3")
+	transcription.NeedProgram(t, "python3")
 	dir := t.TempDir()
 	corpus := transcriptiontest.Corpus()
 	for name, tr := range corpus {
@@ -161,7 +161,7 @@ func TestCorpus_json(t *testing.T) {
 // compares each line of what it reads.
 func TestCorpus_docx(t *testing.T) {
 	t.Parallel()
-	needProgram(t, "soffice")
+	transcription.NeedProgram(t, "soffice")
 	dir := t.TempDir()
 	corpus := transcriptiontest.Corpus()
 	args := []string{"-env:UserInstallation=file://" + dir + "/profile", "--headless", "--convert-to", "txt:Text (encoded):UTF8", "--outdir", dir}
@@ -242,14 +242,4 @@ func columns(line string) (n int) {
 		}
 	}
 	return n
-}
-
-func needProgram(t *testing.T, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
 }

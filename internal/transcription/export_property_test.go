@@ -39,8 +39,8 @@ func TestFormats_random(t *testing.T) {
 // find every cue at its time and to decode each.
 func TestFormats_ffmpeg(t *testing.T) {
 	t.Parallel()
-	needProgram(t, "ffmpeg")
-	needProgram(t, "ffprobe")
+	NeedProgram(t, "ffmpeg")
+	NeedProgram(t, "ffprobe")
 	for seed := range uint64(4) {
 		tr := randomTranscription(rand.New(rand.NewPCG(seed, 3)), hostileTexts)
 		tr.Segments = append(tr.Segments, lecture().Segments...) // ffmpeg refuses a file without cues
@@ -386,7 +386,8 @@ func sameTimes(a, b []parsedCue) bool {
 	return slices.EqualFunc(a, b, func(a, b parsedCue) bool { return a.start == b.start && a.end == b.end })
 }
 
-func needProgram(t *testing.T, name string) {
+// NeedProgram skips a test whose program is missing; in CI it fails.
+func NeedProgram(t *testing.T, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
 		if os.Getenv("CI") == "true" {
