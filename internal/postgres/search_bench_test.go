@@ -38,13 +38,15 @@ func generate(b *testing.B, db *postgres.DB, owner uuid.UUID, n int) {
 				SELECT file_id, ?2, 'meeting ' || md5(i::text) || '.mp3', 'audio/mpeg', 1, repeat('ab', 32), id::text FROM t
 			), s AS MATERIALIZED (
 				SELECT t.id, g.n, c.text FROM t CROSS JOIN generate_series(0, 499) AS g (n) JOIN sentences AS c ON c.id = abs(hashint8(t.i * 500::bigint + g.n)) % 100000
+			), texts AS (
+				SELECT id, string_agg(text, ' ' ORDER BY n) AS text FROM s GROUP BY id
 			), g AS (
 				INSERT INTO segments (transcription_id, index, start_ms, end_ms, text, confidence, suspect, words)
 				SELECT id, n, n * 4000, n * 4000 + 3900, text, 1, false, '[]' FROM s
 			)
 			INSERT INTO transcriptions (id, owner_id, file_id, status, language, duration_samples, progress, text, created_at, completed_at)
-			SELECT t.id, ?2, t.file_id, 'completed', 'en', 32000000, 1, (SELECT string_agg(s.text, ' ' ORDER BY s.n) FROM s WHERE s.id = t.id),
-				now() - t.i * interval '1 minute', now() FROM t`, from, min(from+batch, n)-1, owner)
+			SELECT t.id, ?2, t.file_id, 'completed', 'en', 32000000, 1, texts.text,
+				now() - t.i * interval '1 minute', now() FROM t JOIN texts USING (id)`, from, min(from+batch, n)-1, owner)
 	}
 	for _, query := range []string{
 		`CREATE INDEX transcriptions_search ON transcriptions USING gin (search)`, `CREATE INDEX files_name ON files USING gin (name gin_trgm_ops)`,
