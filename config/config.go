@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -149,6 +150,7 @@ type Worker struct {
 	BacklogBytes int64         `env:"TS_WORKER_BACKLOG_BYTES, default=600000000"`
 	IdleUnload   time.Duration `env:"TS_MODEL_IDLE_UNLOAD, default=10m"`
 	ModelMemory  int64         `env:"TS_MODEL_MEMORY, default=0"`
+	Weights      string        `env:"TS_WORKER_WEIGHTS"`
 	DTW          bool          `env:"TS_WORKER_DTW, default=false"`
 	Lease        time.Duration `env:"TS_LEASE, default=30s"`
 	Grace        time.Duration `env:"TS_SHUTDOWN_GRACE, default=30s"`
@@ -186,6 +188,7 @@ func LoadWorker(ctx context.Context, lookup Lookup) (Worker, error) {
 	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate())
 	err = errors.Join(err, atLeast("TS_WORKER_SLOTS", c.Slots, 0), atLeast("TS_WORKER_THREADS", c.Threads, 0),
 		atLeast("TS_WORKER_DEVICE", c.Device, -1), atLeast("TS_WORKER_PREPARES", c.Prepares, 1), atLeast("TS_WORKER_DELIVERIES", c.Deliveries, 0), atLeast("TS_WORKER_BACKLOG_BYTES", c.BacklogBytes, 0),
+		oneOf("TS_WORKER_WEIGHTS", c.Weights, "", "q8_0", "file"),
 		atLeast("TS_MODEL_IDLE_UNLOAD", c.IdleUnload, 0), atLeast("TS_MODEL_MEMORY", c.ModelMemory, -1),
 		atLeast("TS_LEASE", c.Lease, 3*time.Second), atMost("TS_LEASE", c.Lease, longestLease), enoughGrace(c.Grace))
 	return c, err
@@ -305,6 +308,13 @@ func (l Limits) validate() error {
 func atLeast[T int | int64 | time.Duration](name string, v, least T) error {
 	if v < least {
 		return fmt.Errorf("%s is %v, it must be at least %v", name, v, least)
+	}
+	return nil
+}
+
+func oneOf(name, v string, allowed ...string) error {
+	if !slices.Contains(allowed, v) {
+		return fmt.Errorf("%s is %q, it must be one of %q", name, v, allowed)
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ func TestLoadWorker_bounds(t *testing.T) {
 	for name, value := range map[string]string{
 		"TS_WORKER_SLOTS": "-1", "TS_WORKER_PREPARES": "0", "TS_WORKER_DELIVERIES": "-1", "TS_WORKER_BACKLOG_BYTES": "-1", "TS_LEASE": "1s", "TS_MAX_UPLOAD_BYTES": "0", "TS_MAX_DURATION": "0s",
 		"TS_QUEUE_WINDOW": "-1", "TS_DATABASE_MAX_CONNS": "2", "TS_WORKER_DEVICE": "-2", "TS_MODEL_IDLE_UNLOAD": "-1s", "TS_MODEL_MEMORY": "-2",
+		"TS_WORKER_WEIGHTS": "q4_0",
 	} {
 		env := complete()
 		env[name] = value

@@ -44,6 +44,7 @@ var owners = map[string][]string{
 	"github.com/wneessen/go-mail":      {"mail"},
 	"github.com/gabriel-vasile":        {"media"},
 	"github.com/go-text/typesetting":   {"pdf"},
+	"gonum.org/v1/gonum":               {"whisper"},
 	"golang.org/x/image":               {"pdf"},
 	"github.com/ggerganov/whisper.cpp": {"whisper"},
 	"github.com/coreos/go-oidc":        {"oidc"},

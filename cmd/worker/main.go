@@ -77,7 +77,7 @@ func work(ctx context.Context, c config.Worker) (err error) {
 	}
 	engine, err := whisper.Open(ctx, whisper.Options{
 		ModelDir: c.ModelDir, SpeechModel: c.SpeechModel, BackendDir: c.GGMLBackends, Slots: c.Slots, Threads: c.Threads,
-		GPU: gpu, Device: c.Device, IdleUnload: c.IdleUnload, Memory: c.ModelMemory, DTW: c.DTW, Isolated: true,
+		GPU: gpu, Device: c.Device, IdleUnload: c.IdleUnload, Memory: c.ModelMemory, Weights: c.Weights, DTW: c.DTW, Isolated: true,
 		OnRestart: restarts,
 	})
 	if err != nil {

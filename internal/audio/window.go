@@ -8,16 +8,13 @@ import (
 // MaxWindow is the longest window Whisper decodes at once: 30 s.
 const MaxWindow Samples = 30 * SampleRate
 
-// keptPause is what is left of a longer pause inside a window, besides the padding of the
-// utterances: enough to hear that a sentence has ended, and no silence to invent words for.
-const keptPause Samples = SampleRate / 10
-
 // windowOverlap is decoded on both sides of a cut that falls into speech.
 const windowOverlap Samples = SampleRate
 
-// Window is what is decoded at once: stretches of speech, put next to each other
-// with the pauses between them shortened. Times within the window lead back to
-// the recording by Origin.
+// Window is what is decoded at once: stretches of speech, put next to each other. Of a
+// pause between them their margins are left: enough to hear that a sentence has ended,
+// and no silence to invent words for. Times within the window lead back to the recording
+// by Origin.
 type Window struct {
 	Start, End Samples // as in Piece: the tile that a word's middle has to lie in
 	Parts      []Part
@@ -123,32 +120,23 @@ func (w *packer) add(pieces []Piece) {
 	}
 	for _, p := range pieces {
 		s := Span{p.From, p.To}
-		if len(w.parts) > 0 && w.next(s)+s.Len() > w.size {
+		if len(w.parts) > 0 && w.filled()+s.Len() > w.size {
 			w.close((w.parts[len(w.parts)-1].End + s.Start) / 2)
 		}
 		w.put(s)
 	}
 }
 
-// next returns where in the window s would begin.
-func (w *packer) next(s Span) Samples {
+// filled returns how much of the window is taken.
+func (w *packer) filled() Samples {
+	if len(w.parts) == 0 {
+		return 0
+	}
 	last := w.parts[len(w.parts)-1]
-	return last.At + last.Len() + min(s.Start-last.End, keptPause)
+	return last.At + last.Len()
 }
 
-// put appends s, with what is kept of the pause before it shared between the two
-// parts.
-func (w *packer) put(s Span) {
-	if len(w.parts) == 0 {
-		w.parts = append(w.parts, Part{0, s})
-		return
-	}
-	at := w.next(s)
-	last := &w.parts[len(w.parts)-1]
-	kept := at - last.At - last.Len()
-	last.End += kept - kept/2
-	w.parts = append(w.parts, Part{at - kept/2, Span{s.Start - kept/2, s.End}})
-}
+func (w *packer) put(s Span) { w.parts = append(w.parts, Part{w.filled(), s}) }
 
 // close ends the window, and its tile at end. A window whose tile would lie
 // outside the piece's is dropped: its words are the neighbour's.

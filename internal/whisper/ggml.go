@@ -158,27 +158,48 @@ func (o *outline) skipVocabulary() error {
 	return nil
 }
 
+// tensorHeader is what a tensor begins with. Its dimensions follow, then its name.
+type tensorHeader struct{ Dims, Name, Type int32 }
+
+// longestName is that of the name of a tensor, in bytes.
+const longestName = 1 << 10
+
+func (h tensorHeader) check() error {
+	if _, known := blocks[h.Type]; h.Dims < 1 || h.Dims > 4 || h.Name < 0 || h.Name > longestName || !known {
+		return fmt.Errorf("no tensor has %d dimensions, a name of %d bytes and type %d", h.Dims, h.Name, h.Type)
+	}
+	return nil
+}
+
+// size returns how many bytes a tensor of these dimensions has.
+func (h tensorHeader) size(dims []int32) (int64, error) {
+	weights := int64(1)
+	for _, d := range dims {
+		if d < 1 || weights*int64(d) > 1<<34 {
+			return 0, fmt.Errorf("a tensor cannot have dimensions %v", dims)
+		}
+		weights *= int64(d)
+	}
+	return weights / blocks[h.Type].weights * blocks[h.Type].bytes, nil
+}
+
 func (o *outline) skipTensor() error {
-	var h struct{ Dims, Name, Type int32 }
+	var h tensorHeader
 	if err := o.read(&h); err != nil {
 		return err
 	}
-	block, known := blocks[h.Type]
-	if h.Dims < 1 || h.Dims > 4 || h.Name < 0 || !known {
-		return fmt.Errorf("no tensor has %d dimensions, a name of %d bytes and type %d", h.Dims, h.Name, h.Type)
+	if err := h.check(); err != nil {
+		return err
 	}
 	dims := make([]int32, h.Dims)
 	if err := o.read(dims); err != nil {
 		return err
 	}
-	weights := int64(1)
-	for _, d := range dims {
-		if d < 1 || weights*int64(d) > 1<<34 {
-			return fmt.Errorf("a tensor cannot have dimensions %v", dims)
-		}
-		weights *= int64(d)
+	size, err := h.size(dims)
+	if err != nil {
+		return err
 	}
-	return o.skip(int64(h.Name) + weights/block.weights*block.bytes)
+	return o.skip(int64(h.Name) + size)
 }
 
 func (o *outline) read(into any) error {

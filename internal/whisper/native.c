@@ -132,6 +132,21 @@ void ts_trim(void) {
 #endif
 }
 
+struct whisper_context * ts_load(uintptr_t file, struct whisper_context_params params) {
+    struct whisper_model_loader loader = {
+        .context = (void *) file, .read = ts_file_read, .eof = ts_file_ended, .close = ts_file_close,
+    };
+    return whisper_init_with_params_no_state(&loader, params);
+}
+
+size_t ts_pack(const void * rows, bool halves, int64_t n, int64_t width, float * single, void * into) {
+    if (halves) {
+        ggml_fp16_to_fp32_row(rows, single, n * width);
+        rows = single;
+    }
+    return ggml_quantize_chunk(GGML_TYPE_Q8_0, rows, into, 0, n, width, NULL);
+}
+
 ts_slot * ts_slot_new(struct whisper_context * ctx) {
     ts_slot * slot = calloc(1, sizeof *slot);
     if (!slot) {
@@ -186,7 +201,7 @@ static void choose(struct whisper_context * ctx, struct whisper_state * state, c
 }
 
 int ts_decode(struct whisper_context * ctx, ts_slot * slot, const struct whisper_full_params * params,
-              const char * prompt, const float * samples, int n, bool warps) {
+              const char * prompt, int n, bool warps) {
     struct whisper_full_params p = *params;
     p.initial_prompt = prompt;
     p.suppress_nst = true;
@@ -208,7 +223,7 @@ int ts_decode(struct whisper_context * ctx, ts_slot * slot, const struct whisper
         slot->enough = (int) ((100 * (int64_t) (n - TS_WARP_SILENCE) + n - 1) / n);
     }
     decoding = slot;
-    int code = whisper_full_with_state(ctx, slot->state, p, samples, n);
+    int code = whisper_full_with_state(ctx, slot->state, p, NULL, 0);
     decoding = NULL;
     return code;
 }

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -143,14 +142,12 @@ func (n *native) load(name string) (*weights, error) {
 		p.dtw_n_top = 1 // of the layers, where no heads are known: of the demo model
 		p.dtw_mem_size = dtwMemory
 	}
-	path := C.CString(filepath.Join(n.o.ModelDir, m.File))
-	defer C.free(unsafe.Pointer(path))
-	ctx := C.whisper_init_from_file_with_params_no_state(path, p)
+	ctx, mel, err := loadFile(n.files.path(m), p, n.o.Weights == PackedWeights)
 	if ctx == nil {
-		return nil, fault.New(fault.Unavailable, "The speech model %s cannot be loaded: its file is damaged, or there is not enough memory.", name).
+		return nil, fault.Wrap(err, fault.Unavailable, "The speech model %s cannot be loaded: its file is damaged, or there is not enough memory.", name).
 			WithCode("model_not_loaded")
 	}
-	return &weights{ctx: ctx, dtw: n.o.DTW}, nil
+	return &weights{ctx: ctx, mel: mel, dtw: n.o.DTW}, nil
 }
 
 // slot is a whisper state with the wish to stop it.
@@ -159,6 +156,7 @@ type slot = C.ts_slot
 // weights is a loaded model with the slots made for it so far.
 type weights struct {
 	ctx *C.struct_whisper_context
+	mel *filters
 	dtw bool // words are timed by dynamic time warping
 
 	mu   sync.Mutex
@@ -228,10 +226,10 @@ func (n *native) with(ctx context.Context, m transcription.Model, f func(*weight
 func (n *native) detect(ctx context.Context, m transcription.Model, pcm []int16) (found map[string]float64, err error) {
 	samples := floats(pcm)
 	err = n.with(ctx, m, func(w *weights, s *slot) error {
-		state, threads := C.ts_slot_state(s), C.int(n.o.Threads)
-		if C.whisper_pcm_to_mel_with_state(w.ctx, state, (*C.float)(&samples[0]), C.int(len(samples)), threads) != 0 {
-			return errors.New("compute the spectrogram of a window")
+		if _, err := w.hear(s, samples); err != nil {
+			return err
 		}
+		state, threads := C.ts_slot_state(s), C.int(n.o.Threads)
 		probabilities := make([]C.float, len(n.language))
 		if code := C.whisper_lang_auto_detect_with_state(w.ctx, state, 0, threads, &probabilities[0]); code < 0 {
 			return fmt.Errorf("detect the language of a window: whisper.cpp answers %d", int(code))
@@ -275,11 +273,26 @@ func (w *weights) decode(s *slot, p bindings.Params, prompt string, samples []fl
 	if w.dtw {
 		samples = append(samples, make([]float32, C.TS_WARP_SILENCE)...)
 	}
+	heard, err := w.hear(s, samples)
+	if err != nil {
+		return nil, err
+	}
+	p.SetDuration(heard * int(columnStep.Milliseconds()))
 	if code := C.ts_decode(w.ctx, s, (*C.struct_whisper_full_params)(unsafe.Pointer(&p)), text,
-		(*C.float)(&samples[0]), C.int(len(samples)), C.bool(w.dtw)); code != 0 {
+		C.int(len(samples)), C.bool(w.dtw)); code != 0 {
 		return nil, fmt.Errorf("decode a window: whisper.cpp answers %d", int(code))
 	}
 	return w.passages(s), nil
+}
+
+// hear gives a slot the spectrogram of samples, and returns how many of its columns are
+// not the silence behind them.
+func (w *weights) hear(s *slot, samples []float32) (columns int, err error) {
+	heard := w.mel.spectrogram(samples)
+	if C.whisper_set_mel_with_state(w.ctx, C.ts_slot_state(s), (*C.float)(&heard.values[0]), C.int(heard.columns), C.int(heard.bands)) != 0 {
+		return 0, errors.New("the model takes another spectrogram")
+	}
+	return heard.heard, nil
 }
 
 // params sets what differs from whisper.cpp's defaults. Nothing is carried from

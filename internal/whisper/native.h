@@ -53,11 +53,27 @@ struct whisper_state * ts_slot_state(ts_slot * slot);
 // TS_WARP_SILENCE is how many samples of silence are added to what time is warped in.
 #define TS_WARP_SILENCE (WHISPER_SAMPLE_RATE / 2)
 
-// ts_decode decodes samples and returns whisper's error code, 0 for none. All
+// ts_load loads a model from a file that Go reads; NULL if that fails.
+struct whisper_context * ts_load(uintptr_t file, struct whisper_context_params params);
+
+// ts_file_read, in Go, reads the file of a model: as much as asked for, unless it ends.
+extern size_t ts_file_read(void * file, void * into, size_t n);
+
+// ts_file_ended, in Go, tells whether more was asked of the file than there was.
+extern bool ts_file_ended(void * file);
+
+// ts_file_close, in Go, does nothing: who opened the file closes it.
+extern void ts_file_close(void * file);
+
+// ts_pack packs n rows of weights, f16 or f32, into q8_0 and returns how many bytes
+// those are. single has room for as many floats.
+size_t ts_pack(const void * rows, bool halves, int64_t n, int64_t width, float * single, void * into);
+
+// ts_decode decodes the spectrogram that the slot has, of n samples, and returns whisper's error code, 0 for none. All
 // callbacks in params are replaced. The prompt may be NULL. Where the context warps
 // time, TS_WARP_SILENCE of the samples are silence that was added.
 int ts_decode(struct whisper_context * ctx, ts_slot * slot, const struct whisper_full_params * params,
-              const char * prompt, const float * samples, int n, bool warps);
+              const char * prompt, int n, bool warps);
 
 // ts_loops, in Go, tells whether the text among tokens, which are ids below eot, loops.
 extern bool ts_loops(whisper_token_data * tokens, int n, whisper_token eot);

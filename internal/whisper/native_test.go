@@ -140,7 +140,18 @@ func said(segments []transcription.Segment) string {
 // demo model's card, and a point more for other processors' rounding.
 func TestEngine_Decode_recognises(t *testing.T) {
 	t.Parallel()
-	e := open(t, options(t, 1))
+	for _, weights := range []string{FileWeights, PackedWeights} {
+		t.Run(weights, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, 1)
+			o.Weights = weights
+			recognises(t, open(t, o))
+		})
+	}
+}
+
+func recognises(t *testing.T, e *Engine) {
+	t.Helper()
 	wrong, all := 0, 0
 	for _, name := range []string{
 		"short01", "short02", "short03", "short04", "short05", "short06",

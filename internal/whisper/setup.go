@@ -16,7 +16,7 @@ type setup struct {
 
 // MarshalZerologObject is what the log says when the engine is ready.
 func (s setup) MarshalZerologObject(e *zerolog.Event) {
-	e.Int("slots", s.Options.Slots).Int("threads", s.Options.Threads).Int64("model_memory", s.Options.Memory).
+	e.Int("slots", s.Options.Slots).Int("threads", s.Options.Threads).Str("weights", s.Options.Weights).Int64("model_memory", s.Options.Memory).
 		Bool("isolated", s.Options.Isolated).Bool("gpu", s.Options.GPU)
 	if s.Options.GPU {
 		e.Int("device", s.GPU.Number).Str("device_name", s.GPU.Name).
@@ -68,6 +68,12 @@ func (o Options) fit(cores int, memory int64) Options {
 		o.Memory = memory / 4 * 3
 		if o.GPU {
 			o.Memory = memory / 10 * 9
+		}
+	}
+	if o.Weights == "" {
+		o.Weights = PackedWeights
+		if o.GPU {
+			o.Weights = FileWeights
 		}
 	}
 	if o.Slots <= 0 {

@@ -83,6 +83,24 @@ func TestOptions_fit_lowersSlots(t *testing.T) {
 	}
 }
 
+// A GPU's own numbers are halves, a CPU computes faster with bytes.
+func TestOptions_fit_weights(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{}, PackedWeights},
+		{Options{GPU: true}, FileWeights},
+		{Options{Weights: FileWeights}, FileWeights},
+		{Options{GPU: true, Weights: PackedWeights}, PackedWeights},
+	} {
+		if got := tt.o.fit(2, 1<<30).Weights; got != tt.want {
+			t.Errorf("%+v: weights %q, want %q", tt.o, got, tt.want)
+		}
+	}
+}
+
 func TestChooseGPU(t *testing.T) {
 	t.Parallel()
 	cards := []gpu{{Number: 0, Name: "a", Free: 2}, {Number: 1, Name: "b", Free: 9}, {Number: 2, Name: "c", Free: 5}}

@@ -44,6 +44,11 @@ type Options struct {
 	// not fit the memory. Threads are lowered until all slots together fit the cores.
 	Slots, Threads int
 
+	// Weights is how the weights of a model are held: as they are in its file, or
+	// packed into 8 bits each while it is loaded, which takes half the memory and on
+	// a CPU a fifth less time. Empty chooses: packed on a CPU, as they are on a GPU.
+	Weights string
+
 	GPU    bool // decode on a GPU; Open fails where there is none
 	Device int  // which one, counted from 0; below 0 the one with the most free memory
 
@@ -71,6 +76,12 @@ type Options struct {
 	// reason, one of RestartReasons. It must not block.
 	OnRestart func(reason string) `json:"-"`
 }
+
+// How weights can be held.
+const (
+	FileWeights   = "file"
+	PackedWeights = "q8_0"
+)
 
 // The reasons to start the child again.
 const (
@@ -122,7 +133,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	zerolog.Ctx(ctx).Info().EmbedObject(s).Msg("speech engine is ready")
 	e := newEngine(s.Options, h)
-	e.id = fmt.Sprintf("whisper.cpp %s, dtw %t", s.Library, s.Options.DTW)
+	e.id = fmt.Sprintf("whisper.cpp %s, weights %s, dtw %t", s.Library, s.Options.Weights, s.Options.DTW)
 	for name, err := range e.models.refused() {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("model", name).Str("code", fault.Of(err).Code).Msg("model cannot be used")
 	}

@@ -29,6 +29,7 @@ const (
 	parallel   = "bindings, split"
 	client     = "whisper-cli"
 	engine     = "engine"
+	unpacked   = "engine, weights as in the file"
 	service    = "end to end"
 )
 
@@ -98,7 +99,7 @@ func obey(ctx context.Context, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("read an order: %w", err)
 	}
 	measure := measureReference
-	if o.Contender == engine {
+	if o.Contender == engine || o.Contender == unpacked {
 		measure = measureEngine
 	}
 	a, err := measure(ctx, o)
@@ -150,7 +151,11 @@ func measureReference(ctx context.Context, o order) (a answer, err error) {
 }
 
 func measureEngine(ctx context.Context, o order) (a answer, err error) {
-	e, err := whisper.Open(ctx, whisper.Options{ModelDir: o.ModelDir, BackendDir: o.Backend, Slots: o.Cores, Threads: o.Threads, Isolated: true})
+	eo := whisper.Options{ModelDir: o.ModelDir, BackendDir: o.Backend, Slots: o.Cores, Threads: o.Threads, Isolated: true}
+	if o.Contender == unpacked {
+		eo.Weights = whisper.FileWeights
+	}
+	e, err := whisper.Open(ctx, eo)
 	if err != nil {
 		return a, err
 	}

@@ -110,7 +110,7 @@ func (b *bench) install() error {
 // run measures everything.
 func (b *bench) run(ctx context.Context) error {
 	for i, c := range b.compare {
-		if err := b.contest(ctx, c, []string{sequential, engine, parallel, service, client}); err != nil {
+		if err := b.contest(ctx, c, []string{sequential, engine, unpacked, parallel, service, client}); err != nil {
 			return err
 		}
 		if i > 0 {

@@ -104,7 +104,7 @@ func (r *report) comparisons() (found []comparison) {
 
 func (r *report) comparisonTable(c comparison) string {
 	var rows [][]string
-	for _, name := range []string{sequential, parallel, client, engine, service} {
+	for _, name := range []string{sequential, parallel, client, unpacked, engine, service} {
 		figures := r.find(name, c)
 		if len(figures) == 0 {
 			rows = append(rows, []string{name, "not installed", "", "", "", "", "", "", ""})
