@@ -41,13 +41,15 @@ type Redis struct {
 
 // S3 says where recordings are kept.
 type S3 struct {
-	Endpoint  string `env:"TS_S3_ENDPOINT"`
-	Region    string `env:"TS_S3_REGION, default=us-east-1"`
-	Bucket    string `env:"TS_S3_BUCKET, required"`
-	AccessKey string `env:"TS_S3_ACCESS_KEY, required"`
-	SecretKey string `env:"TS_S3_SECRET_KEY, required" secret:"true"`
-	PathStyle bool   `env:"TS_S3_PATH_STYLE, default=true"`
-	CAFile    string `env:"TS_S3_CA_FILE"`
+	Endpoint string `env:"TS_S3_ENDPOINT"`
+	// PublicEndpoint is where browsers reach the same server; empty: they do not.
+	PublicEndpoint string `env:"TS_S3_PUBLIC_ENDPOINT"`
+	Region         string `env:"TS_S3_REGION, default=us-east-1"`
+	Bucket         string `env:"TS_S3_BUCKET, required"`
+	AccessKey      string `env:"TS_S3_ACCESS_KEY, required"`
+	SecretKey      string `env:"TS_S3_SECRET_KEY, required" secret:"true"`
+	PathStyle      bool   `env:"TS_S3_PATH_STYLE, default=true"`
+	CAFile         string `env:"TS_S3_CA_FILE"`
 }
 
 // Limits bound what is accepted.
@@ -72,6 +74,7 @@ type Rates struct {
 	SignIn  int `env:"TS_RATE_SIGN_IN, default=60"`
 	Upload  int `env:"TS_RATE_UPLOAD, default=600"`
 	Export  int `env:"TS_RATE_EXPORT, default=1200"`
+	Media   int `env:"TS_RATE_MEDIA, default=1200"`
 	Read    int `env:"TS_RATE_READ, default=12000"`
 	Write   int `env:"TS_RATE_WRITE, default=3000"`
 	Address int `env:"TS_RATE_ADDRESS, default=10"`
@@ -119,6 +122,7 @@ type API struct {
 	JWTSecret       []string      `env:"TS_JWT_SECRET, required" secret:"true"`
 	AdminEmail      string        `env:"TS_ADMIN_EMAIL"`
 	AdminPassword   string        `env:"TS_ADMIN_PASSWORD" secret:"true"`
+	UserStreams     int           `env:"TS_USER_MAX_STREAMS, default=16"`
 	MaxUploads      int           `env:"TS_MAX_UPLOADS, default=64"`
 	MaxFollowers    int           `env:"TS_MAX_FOLLOWERS, default=10000"`
 	FontDir         string        `env:"TS_FONT_DIR"`
@@ -174,7 +178,7 @@ func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	var c API
 	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
 		c.Mail.validate(), c.Rates.validate(), c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
-		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
+		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_USER_MAX_STREAMS", c.UserStreams, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
 	err = errors.Join(err, c.OIDC.load(lookup))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
@@ -219,7 +223,11 @@ func (r Redis) validate() error {
 }
 
 func (s S3) validate() error {
-	return checkCAFile("TS_S3_CA_FILE", s.CAFile, "TS_S3_ENDPOINT", s.Endpoint)
+	err := checkCAFile("TS_S3_CA_FILE", s.CAFile, "TS_S3_ENDPOINT", s.Endpoint)
+	if s.PublicEndpoint != "" {
+		err = errors.Join(err, checkURL("TS_S3_PUBLIC_ENDPOINT", s.PublicEndpoint))
+	}
+	return err
 }
 
 // mostMinutes can still be reckoned with.
@@ -236,7 +244,7 @@ const maxRate = 1000000
 
 func (r Rates) validate() (err error) {
 	for name, n := range map[string]int{
-		"TS_RATE_SIGN_IN": r.SignIn, "TS_RATE_UPLOAD": r.Upload, "TS_RATE_EXPORT": r.Export, "TS_RATE_READ": r.Read, "TS_RATE_WRITE": r.Write,
+		"TS_RATE_SIGN_IN": r.SignIn, "TS_RATE_UPLOAD": r.Upload, "TS_RATE_EXPORT": r.Export, "TS_RATE_MEDIA": r.Media, "TS_RATE_READ": r.Read, "TS_RATE_WRITE": r.Write,
 	} {
 		err = errors.Join(err, atLeast(name, n, 0), atMost(name, n, maxRate))
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
@@ -62,7 +63,7 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	server, err := api.New(api.Options{
 		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
 		Privacy: privacy.NewService(b.DB, accounts),
-		Logger:  *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads,
+		Logger:  *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads, UserStreams: c.UserStreams,
 		Limiter: limiter, Rates: api.Rates(c.Rates),
 		Feed: feed, Pages: pages, Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
 	})
@@ -121,6 +122,10 @@ type objects struct{ *blob.Store }
 func (o objects) Upload(ctx context.Context, key string, r io.Reader, limit int64) (int64, string, error) {
 	stored, err := o.Store.Upload(ctx, key, r, limit)
 	return stored.Size, stored.SHA256, err
+}
+
+func (o objects) Sign(ctx context.Context, key string, as transcription.Served, lifetime time.Duration) (string, bool, error) {
+	return o.Store.Sign(ctx, key, blob.Headers{ContentType: as.ContentType, ContentDisposition: as.Disposition, CacheControl: "private, no-cache"}, lifetime)
 }
 
 // workers is the queue and the hints as the transcription service wants them.

@@ -319,6 +319,9 @@ func (a *archive) recording(folder string, t *transcription.Transcription) error
 		return nil
 	}
 	body, err := a.transcriptions.Recording(a.ctx, a.who, t.ID)
+	if fault.Is(err, fault.Gone) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

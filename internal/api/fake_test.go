@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +45,9 @@ func (s *store) add(t *testing.T, owner uuid.UUID, change func(*transcription.Tr
 		ID: newID(t), OwnerID: owner, Run: 1, Status: transcription.Queued, CreatedAt: start,
 		File: transcription.File{ID: newID(t), OwnerID: owner, Name: "interview.mp3"},
 	}
+	row.File.Key = transcription.Prefix(owner, row.ID) + "source"
+	row.File.ContentType, row.File.SHA256, row.File.CreatedAt = "audio/mpeg", strings.Repeat("ab", 32), start
+	row.File.Size = int64(len(new(fakeObjects).content(row.File.Key)))
 	if change != nil {
 		change(&row)
 	}
@@ -64,7 +69,9 @@ type fakeObjects struct {
 	mu      sync.Mutex
 	sums    map[string]string
 	reading func(n int64) // called while an upload is read, with the bytes so far
-	joining func()        // called when all of it was read
+	public  bool          // browsers reach them
+	ranging func(ctx context.Context, from, length int64) (io.ReadCloser, error)
+	joining func() // called when all of it was read
 }
 
 func (o *fakeObjects) Upload(_ context.Context, key string, r io.Reader, limit int64) (int64, string, error) {
@@ -97,9 +104,28 @@ func (o *fakeObjects) Upload(_ context.Context, key string, r io.Reader, limit i
 }
 
 func (o *fakeObjects) Open(_ context.Context, key string) (io.ReadCloser, int64, error) {
-	text := "recording of " + key
+	text := o.content(key)
 	return io.NopCloser(strings.NewReader(text)), int64(len(text)), nil
 }
+
+func (o *fakeObjects) OpenRange(ctx context.Context, key string, from, length int64) (io.ReadCloser, error) {
+	if o.ranging != nil {
+		return o.ranging(ctx, from, length)
+	}
+	text := o.content(key)
+	if from < 0 || length < 1 || from+length > int64(len(text)) {
+		return nil, fmt.Errorf("there are no %d bytes from %d on", length, from)
+	}
+	return io.NopCloser(strings.NewReader(text[from : from+length])), nil
+}
+
+func (o *fakeObjects) Sign(_ context.Context, key string, as transcription.Served, lifetime time.Duration) (string, bool, error) {
+	q := url.Values{"type": {as.ContentType}, "disposition": {as.Disposition}, "lifetime": {lifetime.String()}}
+	return "https://s3.example.com/" + key + "?" + q.Encode(), o.public, nil
+}
+
+// content is what an object holds.
+func (o *fakeObjects) content(key string) string { return "recording of " + key }
 
 func (o *fakeObjects) Delete(_ context.Context, keys ...string) error {
 	o.mu.Lock()

@@ -23,6 +23,7 @@ type Rates struct {
 	SignIn  int // for one address, since nobody is signed in yet
 	Upload  int
 	Export  int
+	Media   int // reading of recordings, a player does that in parts
 	Read    int
 	Write   int
 	Address int // how many times as many of the others one address has: it may be that of a whole office
@@ -44,7 +45,7 @@ var cheapAuthPaths = []string{authPath + "/refresh", authPath + "/logout"}
 const exportsInArchive = 100
 
 type classes struct {
-	signIn, upload, export, archive, read, write class
+	signIn, upload, export, media, archive, read, write class
 }
 
 func newClasses(r Rates) classes {
@@ -53,7 +54,7 @@ func newClasses(r Rates) classes {
 	}
 	return classes{
 		signIn: class{name: "sign-in", address: rate.PerMinute(r.SignIn), exact: true},
-		upload: of("upload", r.Upload, true), export: of("export", r.Export, false),
+		upload: of("upload", r.Upload, true), export: of("export", r.Export, false), media: of("media", r.Media, false),
 		archive: of("archive", (r.Export+exportsInArchive-1)/exportsInArchive, true),
 		read:    of("read", r.Read, false), write: of("write", r.Write, false),
 	}
@@ -72,6 +73,8 @@ func (k *classes) of(method, path string) *class {
 		return &k.archive
 	case strings.HasPrefix(path, root+"/export/"), path == root+"/exports":
 		return &k.export
+	case strings.HasPrefix(path, mediaPath):
+		return &k.media
 	case safe(method):
 		return &k.read
 	default:

@@ -41,7 +41,7 @@ func metered(t *testing.T, r api.Rates) *world {
 func TestRates(t *testing.T) {
 	t.Parallel()
 	const signIn = `{"email":"user@example.com","password":"` + password + `"}`
-	rates := api.Rates{SignIn: 3, Upload: 3, Export: 3, Read: 3, Write: 3, Address: 2}
+	rates := api.Rates{SignIn: 3, Upload: 3, Export: 3, Media: 3, Read: 3, Write: 3, Address: 2}
 	tests := []struct {
 		name, policy string
 		in           call
@@ -50,6 +50,8 @@ func TestRates(t *testing.T) {
 		{"register", "sign-in-address", call{method: "POST", path: "/api/v1/auth/register", body: `{}`}},
 		{"upload", "upload", call{actor: "user", method: "POST", path: "/api/v1/files/upload", body: `{}`}},
 		{"export", "export", call{actor: "user", path: "/api/v1/export/x"}},
+		{"play", "media", call{actor: "user", path: "/api/v1/transcriptions/x/media"}},
+		{"sign", "media", call{actor: "user", path: "/api/v1/transcriptions/x/media/url"}},
 		{"poll", "read", call{actor: "user", path: "/api/v1/transcriptions/x"}},
 		{"list", "read", call{actor: "user", path: "/api/v1/transcriptions"}},
 		{"delete", "write", call{actor: "user", method: "DELETE", path: "/api/v1/transcriptions/x"}},

@@ -105,8 +105,8 @@ func crossOrigin(allowed []string) echo.MiddlewareFunc {
 		AllowOrigins:     allowed,
 		AllowCredentials: true,
 		AllowMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		AllowHeaders:     []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", csrfHeader, "X-Request-Id"},
-		ExposeHeaders:    []string{"Content-Disposition", "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"},
+		AllowHeaders:     []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range", "Last-Event-ID", "Range", csrfHeader, "X-Request-Id"},
+		ExposeHeaders:    []string{"Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"},
 		MaxAge:           600,
 	})
 }

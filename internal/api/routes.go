@@ -13,6 +13,7 @@ const (
 	authPath   = root + "/auth"
 	oidcPath   = authPath + "/oidc"
 	uploadPath = root + "/files/upload"
+	mediaPath  = root + "/transcriptions/:id/media"
 	adminPath  = root + "/admin"
 	hooksPath  = root + "/webhooks"
 	queuesPath = "/admin/queues"
@@ -109,6 +110,8 @@ func (s *Server) routes() []route {
 		{"POST", root + "/transcriptions/:id/cancel", s.cancelTranscription, write, small},
 		{"POST", root + "/transcriptions/:id/retry", s.retryTranscription, write, small},
 		{"DELETE", root + "/transcriptions/:id", s.deleteTranscription, write, small},
+		{"GET", mediaPath, s.sendMedia, read, small},
+		{"GET", mediaPath + "/url", s.signMedia, read, small},
 		{"GET", root + "/export/:id", s.exportTranscription, read, small},
 		{"POST", root + "/exports", s.exportTranscriptions, read, small},
 

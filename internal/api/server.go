@@ -48,6 +48,7 @@ type Options struct {
 	Live   http.Handler             // GET /livez, for anybody; nil: none
 	Ready  http.Handler             // GET /readyz, for anybody: it must not tell strangers about the inside; nil: none
 
+	UserStreams int           // recordings that one account is sent at once; 16
 	MaxUploads  int           // on their way at once; 64
 	Heartbeat   time.Duration // between two signs of life of a stream of events; 15 seconds
 	BodyTimeout time.Duration // for a whole small body, and for a pause within an upload or an answer; 60 seconds
@@ -73,6 +74,7 @@ type Server struct {
 	origins        *http.CrossOriginProtection
 	hsts           string
 	uploads        chan struct{} // a token for each upload on its way
+	streams        *places       // of accounts that are sent recordings
 	bodyTimeout    time.Duration
 	echo           *echo.Echo
 }
@@ -100,6 +102,7 @@ func New(o Options) (*Server, error) {
 		s.limiter = rate.NewLimiter(nil, nil)
 	}
 	s.heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
+	s.streams = newPlaces(cmp.Or(o.UserStreams, defaultStreams))
 	s.uploads = make(chan struct{}, cmp.Or(o.MaxUploads, defaultUploads))
 	if s.cookies, err = newCookies(public, o.InsecureCookies); err != nil {
 		return nil, err

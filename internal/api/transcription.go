@@ -117,14 +117,17 @@ func readLimit(q url.Values) (int, error) {
 
 // attachment returns the Content-Disposition under which a browser saves a file:
 // its name in ASCII for old clients and in UTF-8 for all others (RFC 6266).
-func attachment(name string) string {
+func attachment(name string) string { return disposition("attachment", name) }
+
+// disposition is attachment for a file that is to be saved, or shown (inline).
+func disposition(kind, name string) string {
 	ascii := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || strings.ContainsRune(`"\%`, r) {
 			return '_'
 		}
 		return r
 	}, name)
-	header := mime.FormatMediaType("attachment", map[string]string{"filename": ascii})
+	header := mime.FormatMediaType(kind, map[string]string{"filename": ascii})
 	if ascii == name {
 		return header
 	}

@@ -5,8 +5,8 @@
 // The access key needs, on the one bucket: s3:ListBucket,
 // s3:ListBucketMultipartUploads, s3:PutObject, s3:GetObject, s3:DeleteObject
 // and s3:AbortMultipartUpload; s3:CreateBucket only when the bucket is to be
-// made at start-up. Nothing needs to be public, and no request needs a web
-// browser to reach the bucket.
+// made at start-up. Nothing needs to be public. Only with a PublicEndpoint do
+// browsers reach the bucket, by addresses that were signed for one object each.
 //
 // Objects are named by the packages that store them. Names hold ids only, never
 // a user's file name, and everything that belongs to one transcription lies
@@ -71,12 +71,14 @@ type Options struct {
 	PartSize    int64 // bytes; 8 MiB when 0, never under the 5 MiB that S3 demands
 	Concurrency int   // parts of one upload on their way at once; 3 when 0
 
-	Roots *x509.CertPool // who may vouch for an https endpoint; those of the system when nil
+	PublicEndpoint string         // URL under which browsers reach the same server; empty: they do not
+	Roots          *x509.CertPool // who may vouch for an https endpoint; those of the system when nil
 }
 
 // Store is one bucket. It is safe for concurrent use and needs no closing.
 type Store struct {
 	client      *s3.Client
+	signer      *s3.PresignClient
 	quick       *http.Transport // of the client
 	patient     *http.Client    // to join parts with
 	endpoint    string
@@ -105,6 +107,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	quick := transport(answerTimeout, o.Roots)
 	s := &Store{
 		client:      newClient(o, quick),
+		signer:      newSigner(o, quick),
 		quick:       quick,
 		patient:     &http.Client{Transport: transport(joinTimeout, o.Roots)},
 		endpoint:    o.Endpoint,
@@ -135,8 +138,10 @@ func (o Options) validate() error {
 	if o.AccessKey == "" || o.SecretKey == "" {
 		errs = append(errs, errors.New("an access key and a secret key are both needed"))
 	}
-	if u, err := url.Parse(o.Endpoint); err != nil || (o.Endpoint != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https")) {
-		errs = append(errs, fmt.Errorf("the endpoint %q is not a URL like https://s3.example.com", o.Endpoint))
+	for _, endpoint := range []string{o.Endpoint, o.PublicEndpoint} {
+		if u, err := url.Parse(endpoint); err != nil || (endpoint != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https")) {
+			errs = append(errs, fmt.Errorf("the endpoint %q is not a URL like https://s3.example.com", endpoint))
+		}
 	}
 	return errors.Join(errs...)
 }

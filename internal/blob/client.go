@@ -32,6 +32,16 @@ func newClient(o Options, t *http.Transport) *s3.Client {
 	return s3.New(so)
 }
 
+// newSigner returns what signs addresses for others than us; nil: nobody else reaches the
+// storage.
+func newSigner(o Options, t *http.Transport) *s3.PresignClient {
+	if o.PublicEndpoint == "" {
+		return nil
+	}
+	o.Endpoint = o.PublicEndpoint
+	return s3.NewPresignClient(newClient(o, t))
+}
+
 // retryer gives up after four attempts and a few seconds: a queue or a person
 // tries again later, with more patience than a request in flight should have.
 // The SDK's budget of retries over all calls is off: with it, one outage makes

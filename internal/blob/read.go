@@ -25,21 +25,37 @@ const (
 // or, when it is deleted meanwhile, from Read; a storage that does not answer is
 // fault.Unavailable.
 func (s *Store) Open(ctx context.Context, key string) (io.ReadCloser, int64, error) {
-	o := &object{ctx: ctx, store: s, key: key, size: -1}
+	o := &object{ctx: ctx, store: s, key: key, end: unknown}
 	if err := o.connect(ctx); err != nil {
 		return nil, 0, err
 	}
-	return o, o.size, nil
+	return o, o.end, nil
 }
 
-// object reads one object over as many connections as it takes.
+// OpenRange returns length bytes of an object, from the byte from on, all of which must
+// be there. Whatever else holds for Open holds for it.
+func (s *Store) OpenRange(ctx context.Context, key string, from, length int64) (io.ReadCloser, error) {
+	if from < 0 || length < 1 {
+		return nil, fmt.Errorf("get %s: there are no %d bytes from %d on", key, length, from)
+	}
+	o := &object{ctx: ctx, store: s, key: key, off: from, brokeAt: from, end: from + length}
+	if err := o.connect(ctx); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// unknown is where an object ends of which nothing is known yet.
+const unknown = -1
+
+// object reads one object, or a range of it, over as many connections as it takes.
 type object struct {
 	ctx   context.Context //nolint:containedctx // io.Reader has no other way to be told
 	store *Store
 	key   string
 	etag  *string
-	size  int64
-	off   int64
+	off   int64 // of the next byte
+	end   int64 // behind the last byte that is wanted
 
 	body    io.ReadCloser
 	watch   *time.Timer // ends the connection when it stalls
@@ -53,7 +69,7 @@ func (o *object) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	for o.off < o.size {
+	for o.off < o.end {
 		o.watch.Reset(o.store.stall)
 		n, err := o.body.Read(p)
 		o.watch.Stop()
@@ -82,7 +98,7 @@ func (o *object) resume(cause error) error {
 	if errors.Is(cause, io.EOF) {
 		cause = io.ErrUnexpectedEOF
 	}
-	cause = fmt.Errorf("read %s at byte %d of %d: %w", o.key, o.off, o.size, cause)
+	cause = fmt.Errorf("read %s at byte %d of %d: %w", o.key, o.off, o.end, cause)
 	if o.ctx.Err() != nil {
 		return cause
 	}
@@ -108,8 +124,8 @@ func (o *object) connect(parent context.Context) error {
 	ctx, cancel := context.WithCancel(parent)
 	watch := time.AfterFunc(o.store.stall, cancel)
 	in := &s3.GetObjectInput{Bucket: &o.store.bucket, Key: &o.key, IfMatch: o.etag}
-	if o.off > 0 {
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-", o.off))
+	if o.end != unknown {
+		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", o.off, o.end-1))
 	}
 	out, err := o.store.client.GetObject(ctx, in)
 	if err != nil && !watch.Stop() && parent.Err() == nil {
@@ -120,9 +136,12 @@ func (o *object) connect(parent context.Context) error {
 		return fail(parent, err, "get %s", o.key)
 	}
 	watch.Stop()
-	if o.size < 0 {
-		o.size, o.etag = aws.ToInt64(out.ContentLength), out.ETag
+	o.body, o.watch, o.cancel, o.etag = out.Body, watch, cancel, out.ETag
+	if o.end == unknown {
+		o.end = aws.ToInt64(out.ContentLength)
 	}
-	o.body, o.watch, o.cancel = out.Body, watch, cancel
+	if got := aws.ToInt64(out.ContentLength); got != o.end-o.off {
+		return errors.Join(fmt.Errorf("get %s: the server has %d bytes from %d on, not %d", o.key, got, o.off, o.end-o.off), o.Close())
+	}
 	return nil
 }

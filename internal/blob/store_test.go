@@ -249,6 +249,31 @@ func TestRead_takesUpBrokenConnections(t *testing.T) {
 	}
 }
 
+// A range ends where it was to end, however often its connection broke.
+func TestReadRange_takesUpBrokenConnections(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	body := randomBytes(3 * mib)
+	s, direct := behind(t, func(w http.ResponseWriter, r *http.Request, server http.Handler) bool {
+		if r.Method != http.MethodGet {
+			return false
+		}
+		server.ServeHTTP(&cutWriter{w, mib*2/3 + 1, breakOff}, r)
+		return true
+	})
+	if err := direct.Put(t.Context(), "k", body); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.OpenRange(t.Context(), "k", mib/2, 2*mib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, r)
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, body[mib/2:mib/2+2*mib]) {
+		t.Errorf("got %d of %d bytes, %v", len(got), 2*mib, err)
+	}
+}
+
 // A reader never mixes two objects, and says so when its own has gone.
 func TestRead_changedMeanwhile(t *testing.T) {
 	t.Parallel()

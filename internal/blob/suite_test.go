@@ -30,6 +30,7 @@ type blobs interface {
 	Upload(ctx context.Context, key string, r io.Reader, limit int64) (blob.Object, error)
 	Put(ctx context.Context, key string, body []byte) error
 	Open(ctx context.Context, key string) (io.ReadCloser, int64, error)
+	OpenRange(ctx context.Context, key string, from, length int64) (io.ReadCloser, error)
 	Delete(ctx context.Context, keys ...string) error
 	DeletePrefix(ctx context.Context, prefix string) error
 	AbortUploads(ctx context.Context, prefix string, olderThan time.Duration) (int, error)
@@ -52,6 +53,7 @@ func testBlobs(t *testing.T, open func(*testing.T) blobs) {
 		"upload sizes":    testUploadSizes,
 		"upload failures": testUploadFailures,
 		"put and read":    testPutAndRead,
+		"read a range":    testReadRange,
 		"missing object":  testMissing,
 		"delete":          testDelete,
 		"delete prefix":   testDeletePrefix,
@@ -167,6 +169,31 @@ func testPutAndRead(t *testing.T, s blobs) {
 	}
 }
 
+func testReadRange(t *testing.T, s blobs) {
+	body := randomBytes(1000)
+	if err := s.Put(t.Context(), "k", body); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ from, length int64 }{{0, 1}, {0, 1000}, {1, 998}, {999, 1}, {500, 500}} {
+		r, err := s.OpenRange(t.Context(), "k", tt.from, tt.length)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil || !bytes.Equal(got, body[tt.from:tt.from+tt.length]) {
+			t.Errorf("%d from %d on: got %d bytes, %v", tt.length, tt.from, len(got), err)
+		}
+	}
+	for _, tt := range []struct{ from, length int64 }{{-1, 5}, {0, 0}, {0, 1001}, {999, 2}, {1000, 1}, {5000, 1}} {
+		if r, err := s.OpenRange(t.Context(), "k", tt.from, tt.length); err == nil {
+			t.Errorf("there are %d bytes from %d on: %v", tt.length, tt.from, r.Close())
+		}
+	}
+	if _, err := s.OpenRange(t.Context(), "nobody/put/this", 0, 1); !fault.Is(err, fault.NotFound) {
+		t.Errorf("got %v, want file_not_found", err)
+	}
+}
+
 func testMissing(t *testing.T, s blobs) {
 	_, _, err := s.Open(t.Context(), "nobody/put/this")
 	if !fault.Is(err, fault.NotFound) || fault.Of(err).Code != "file_not_found" {
@@ -222,10 +249,11 @@ func testEnded(t *testing.T, s blobs) {
 	cancel()
 	_, uploadErr := s.Upload(ctx, "k", strings.NewReader("x"), 9)
 	_, _, openErr := s.Open(ctx, "k")
+	_, rangeErr := s.OpenRange(ctx, "k", 0, 1)
 	_, keysErr := s.Keys(ctx, "k")
 	_, abortErr := s.AbortUploads(ctx, "k", 0)
 	for name, err := range map[string]error{
-		"Upload": uploadErr, "Open": openErr, "Keys": keysErr, "AbortUploads": abortErr,
+		"Upload": uploadErr, "Open": openErr, "OpenRange": rangeErr, "Keys": keysErr, "AbortUploads": abortErr,
 		"Put": s.Put(ctx, "k", nil), "Delete": s.Delete(ctx, "k"), "DeletePrefix": s.DeletePrefix(ctx, "k/"),
 		"Check": s.Check(ctx), "Ping": s.Ping(ctx), "EnsureBucket": s.EnsureBucket(ctx),
 	} {

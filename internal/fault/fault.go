@@ -20,6 +20,7 @@ const (
 	Unauthenticated Kind = "unauthenticated" // nobody is signed in
 	Forbidden       Kind = "forbidden"       // somebody is, but may not
 	NotFound        Kind = "not_found"       // nothing of that name belongs to the caller
+	Gone            Kind = "gone"            // it was there, and was removed for good
 	Conflict        Kind = "conflict"        // the thing is in another state, or another run holds it
 	Stale           Kind = "stale"           // the thing has changed since the caller has read it
 	TooLarge        Kind = "too_large"       // over a limit of bytes or of length

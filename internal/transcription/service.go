@@ -100,6 +100,12 @@ type Objects interface {
 	Upload(ctx context.Context, key string, r io.Reader, limit int64) (size int64, sha256 string, err error)
 	// Open returns the content of an object and its size. NotFound: it is gone.
 	Open(ctx context.Context, key string) (io.ReadCloser, int64, error)
+	// OpenRange returns length bytes of an object, from the byte from on. NotFound: it is
+	// gone.
+	OpenRange(ctx context.Context, key string, from, length int64) (io.ReadCloser, error)
+	// Sign returns an address under which anybody may read an object for a while. False:
+	// nobody but us can reach it, or understand it.
+	Sign(ctx context.Context, key string, as Served, lifetime time.Duration) (url string, ok bool, err error)
 	Delete(ctx context.Context, keys ...string) error
 	DeletePrefix(ctx context.Context, prefix string) error
 }
@@ -164,14 +170,14 @@ func (s *Service) Transcription(ctx context.Context, who auth.Actor, id uuid.UUI
 	return s.store.Transcription(ctx, who.UserID, id)
 }
 
-// Recording opens the recording of a transcription of the caller's. NotFound: there is
-// none of that id, or its recording was of no use and is not kept.
+// Recording opens the recording of a transcription of the caller's, with the faults of
+// Media.
 func (s *Service) Recording(ctx context.Context, who auth.Actor, id uuid.UUID) (io.ReadCloser, error) {
-	t, err := s.Head(ctx, who, id)
+	m, err := s.Media(ctx, who, id)
 	if err != nil {
 		return nil, err
 	}
-	body, _, err := s.objects.Open(ctx, t.File.Key)
+	body, _, err := s.objects.Open(ctx, m.Key)
 	return body, err
 }
 

@@ -77,7 +77,7 @@ func openBlobs(ctx context.Context, c config.S3) (*blob.Store, error) {
 		return nil, fmt.Errorf("TS_S3_CA_FILE: %w", err)
 	}
 	return blob.Open(ctx, blob.Options{
-		Endpoint: c.Endpoint, Region: c.Region, Bucket: c.Bucket,
+		Endpoint: c.Endpoint, PublicEndpoint: c.PublicEndpoint, Region: c.Region, Bucket: c.Bucket,
 		AccessKey: c.AccessKey, SecretKey: c.SecretKey, PathStyle: c.PathStyle, Roots: roots,
 	})
 }

@@ -84,6 +84,25 @@ func (m *Memory) Open(ctx context.Context, key string) (io.ReadCloser, int64, er
 	return io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 }
 
+// OpenRange returns some bytes of an object, under the rules of blob.Store.
+func (m *Memory) OpenRange(ctx context.Context, key string, from, length int64) (io.ReadCloser, error) {
+	if from < 0 || length < 1 {
+		return nil, fmt.Errorf("get %s: there are no %d bytes from %d on", key, length, from)
+	}
+	r, size, err := m.Open(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if from+length > size {
+		return nil, fmt.Errorf("get %s: there are %d bytes only", key, size)
+	}
+	_, err = io.CopyN(io.Discard, r, from)
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(r, length), r}, err
+}
+
 // Delete removes objects. One that does not exist is no error.
 func (m *Memory) Delete(ctx context.Context, keys ...string) error {
 	m.mu.Lock()

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/turboscribe/turboscribe/internal/api"
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/blob"
+	"github.com/turboscribe/turboscribe/internal/blob/blobtest"
+	"github.com/turboscribe/turboscribe/internal/media"
+	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
+	"github.com/turboscribe/turboscribe/internal/privacy"
+	"github.com/turboscribe/turboscribe/internal/rate"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/internal/webhook"
+)
+
+// played is the API on a real database and a real storage, with a recording in it.
+type played struct {
+	blobs   *blob.Store
+	server  *httptest.Server
+	token   string
+	key     string // of the object
+	url     string
+	content []byte
+}
+
+func newPlayed(t testing.TB, size int) *played {
+	t.Helper()
+	options := blobtest.Options(t)
+	options.PublicEndpoint = options.Endpoint
+	p := &played{content: make([]byte, size)}
+	_, _ = rand.Read(p.content) // never fails
+	copy(p.content, "fLaC\x00\x00\x00\x22")
+	var err error
+	p.blobs, err = blob.Open(t.Context(), options)
+	ok(t, err)
+	blobtest.MakeBucket(t, p.blobs)
+	db := pgtest.Open(t, pgtest.URL(t))
+	accounts, err := auth.NewService(t.Context(), db, auth.Options{Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, Issuer: "http://localhost"})
+	ok(t, err)
+	grant, err := accounts.Register(t.Context(), "user@example.com", "four words in a row")
+	ok(t, err)
+	who, err := accounts.Authenticate(t.Context(), grant.Access)
+	ok(t, err)
+	service := transcription.NewService(db, objects{p.blobs}, noWorkers{}, media.Sniff, transcription.Limits{MaxBytes: 1 << 30})
+	server, err := api.New(api.Options{
+		PublicURL: "http://localhost", Auth: accounts, Logger: zerolog.Nop(), Limiter: rate.NewLimiter(nil, nil), Transcriptions: service,
+		Webhooks: webhook.NewService(nil, nil, webhook.Rules{}), Privacy: privacy.NewService(db, accounts),
+	})
+	ok(t, err)
+	p.server = httptest.NewServer(server.Handler())
+	t.Cleanup(p.server.Close)
+	tr, err := service.Upload(t.Context(), who, transcription.Upload{FileName: "talk.flac", Body: bytes.NewReader(p.content), Options: func() (transcription.Options, error) { return transcription.Options{}, nil }})
+	ok(t, err)
+	p.token, p.key, p.url = grant.Access, tr.File.Key, p.server.URL+"/api/v1/transcriptions/"+tr.ID.String()+"/media"
+	return p
+}
+
+func (p *played) get(t testing.TB, url string, header ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	ok(t, err)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := p.server.Client().Do(r)
+	ok(t, err)
+	t.Cleanup(func() { ok(t, res.Body.Close()) })
+	return res
+}
+
+// TestMedia: what was uploaded comes back, whole and in parts, from us and from the
+// storage itself, and as what it was found to be.
+func TestMedia(t *testing.T) {
+	t.Parallel()
+	p := newPlayed(t, 9<<20)
+	signed := p.get(t, p.url+"/url", "Authorization", "Bearer "+p.token)
+	var in struct{ Data struct{ URL string } }
+	ok(t, json.NewDecoder(signed.Body).Decode(&in))
+	for name, url := range map[string]string{"from us": p.url, "from the storage": in.Data.URL} {
+		header := []string{}
+		if url == p.url {
+			header = []string{"Authorization", "Bearer " + p.token}
+		}
+		for _, part := range [][2]int{{0, len(p.content)}, {0, 2}, {65535, 65538}, {len(p.content) - 3, len(p.content)}, {1000, 8 << 20}} {
+			res := p.get(t, url, append(header, "Range", fmt.Sprintf("bytes=%d-%d", part[0], part[1]-1))...)
+			got, err := io.ReadAll(res.Body)
+			ok(t, err)
+			if res.StatusCode != http.StatusPartialContent || !bytes.Equal(got, p.content[part[0]:part[1]]) {
+				t.Errorf("%s, %v: got %d, %d bytes", name, part, res.StatusCode, len(got))
+			}
+			if res.Header.Get("Content-Type") != "audio/flac" || res.Header.Get("Content-Disposition") != "inline; filename=talk.flac" {
+				t.Errorf("%s: got %q, %q", name, res.Header.Get("Content-Type"), res.Header.Get("Content-Disposition"))
+			}
+		}
+	}
+	ok(t, p.blobs.Delete(t.Context(), p.key))
+	if res := p.get(t, p.url, "Authorization", "Bearer "+p.token); res.StatusCode != http.StatusNotFound {
+		t.Errorf("without its object: got %d", res.StatusCode)
+	}
+}
+
+// BenchmarkMedia sends a recording of 64 MiB by the API, and reads it from the storage
+// for comparison, which shares the cores.
+func BenchmarkMedia(b *testing.B) {
+	const size = 64 << 20
+	p := newPlayed(b, size)
+	for name, read := range map[string]func() error{
+		"from the storage": func() error {
+			r, _, err := p.blobs.Open(b.Context(), p.key)
+			if err != nil {
+				return err
+			}
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return err
+			}
+			return r.Close()
+		},
+		"by the api": func() error {
+			res := p.get(b, p.url, "Authorization", "Bearer "+p.token)
+			if n, err := io.Copy(io.Discard, res.Body); err != nil || n != size {
+				return fmt.Errorf("got %d bytes: %w", n, err)
+			}
+			return nil
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(size)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for b.Loop() {
+				ok(b, read())
+			}
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(b.N)/(1<<20), "MiB-allocated")
+		})
+	}
+}
+
+// noWorkers does nothing.
+type noWorkers struct{}
+
+func (noWorkers) Advance(context.Context, transcription.Ref) error { return nil }
+func (noWorkers) Stop(context.Context, uuid.UUID) error            { return nil }
