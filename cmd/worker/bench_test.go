@@ -255,6 +255,7 @@ var talking = func() []byte {
 func (talk) Channels() int           { return 1 }
 func (talk) Duration() time.Duration { return 0 }
 func (talk) Missing() time.Duration  { return 0 }
+func (talk) Joined() bool            { return false }
 func (talk) Close() error            { return nil }
 
 // deaf is an engine that hears the same in every window.

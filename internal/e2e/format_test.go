@@ -47,6 +47,22 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+// TestTranscribe_joined uploads two recordings as one file: the text of the second once was
+// lost without a word.
+func TestTranscribe_joined(t *testing.T) {
+	t.Parallel()
+	p := shared.person(t)
+	var content []byte
+	var want []string
+	for _, name := range []string{"test/short01", "samples/pauses"} {
+		content, want = append(content, demo(t, name+".flac")...), append(want, readTruth(t, name).words()...)
+	}
+	done := p.complete(p.send("joined.flac", content))
+	if n := wordErrors(words(done.Text), want); n > 4 {
+		t.Errorf("%d of %d words are others: %s", n, len(want), done.Text)
+	}
+}
+
 // TestTranscribe_breaksOff uploads the first half of a recording: there is a text
 // of that, and a warning.
 func TestTranscribe_breaksOff(t *testing.T) {

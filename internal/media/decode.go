@@ -28,7 +28,19 @@ const (
 	// late gets silence before it and a gap is filled, so that times in the text
 	// do not drift from the picture. Converting first keeps the silence of a long
 	// gap, which is held in memory, at 32 kB a second.
-	onPlayerTime = "aformat=sample_fmts=s16:sample_rates=16000:channel_layouts=%s,aresample=async=1:first_pts=0"
+	onPlayerTime = "aformat=sample_fmts=s16:sample_rates=16000:channel_layouts=%s," + onwards + ",aresample=async=1:first_pts=0"
+
+	// onwards moves everything that would begin before the end of what came before it
+	// behind that: recordings that were joined, as with cat, begin again at 0, and all but
+	// the first would be taken for something that was heard already, and dropped. A tenth
+	// of a second is what ffmpeg itself allows for where time stamps may jump, as in
+	// MPEG-TS. Of the variables of the expression 0 is what is added, 1 where the sound ends
+	// so far; it is NaN that has no time.
+	onwards = "asetpts='if(isnan(PTS),PTS," +
+		"if(isnan(PREV_INPTS),st(1,PTS));" +
+		"if(lt(PTS+ld(0),ld(1)-0.1/TB),st(0,ld(1)-PTS));" +
+		"st(1,PTS+ld(0)+NB_SAMPLES/SR/TB);" +
+		"PTS+ld(0))'"
 )
 
 // Stream is the sound of a file as 16 kHz signed 16-bit little-endian samples, those

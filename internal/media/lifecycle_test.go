@@ -413,11 +413,18 @@ func TestListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := io.ReadAll(r)
-	if err != nil || len(b) != 32000 || r.Duration() != time.Second {
-		t.Errorf("%d bytes of %v: %v", len(b), r.Duration(), err)
+	if err != nil || len(b) != 32000 || r.Duration() != time.Second || r.Joined() {
+		t.Errorf("%d bytes of %v, joined %v: %v", len(b), r.Duration(), r.Joined(), err)
 	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
+	}
+	r, err = m.Listen(t.Context(), bytes.NewReader(append(wavTone(16000), wavTone(16000)...)), mono)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil || !r.Joined() {
+		t.Errorf("two: joined %v, %v", r.Joined(), err)
 	}
 	_, err = m.Listen(t.Context(), strings.NewReader("no recording at all"), mono)
 	wantFault(t, err, fault.Invalid, codeUnreadable)

@@ -11,7 +11,8 @@ import (
 // recording is a staged file that is being decoded.
 type recording struct {
 	*Stream
-	file *File
+	file   *File
+	joined bool
 }
 
 var _ pipeline.Media = (*Media)(nil)
@@ -23,12 +24,19 @@ func (m *Media) Listen(ctx context.Context, r io.Reader, channels int) (pipeline
 	if err != nil {
 		return nil, err
 	}
+	more, err := joined(file.Path)
+	if err != nil {
+		return nil, errors.Join(err, file.Remove())
+	}
 	stream, err := m.Decode(ctx, file.Path, channels)
 	if err != nil {
 		return nil, errors.Join(err, file.Remove())
 	}
-	return &recording{Stream: stream, file: file}, nil
+	return &recording{Stream: stream, file: file, joined: more}, nil
 }
+
+// Joined reports whether there is more in the file than is read.
+func (r *recording) Joined() bool { return r.joined }
 
 // Close ends ffmpeg, removes the staged file and returns what Stream.Close does.
 func (r *recording) Close() error {

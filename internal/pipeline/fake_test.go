@@ -279,6 +279,7 @@ type recording struct {
 func (r *recording) Channels() int           { return r.channels }
 func (r *recording) Duration() time.Duration { return r.length }
 func (r *recording) Missing() time.Duration  { return r.missing }
+func (r *recording) Joined() bool            { return false }
 func (r *recording) Close() error            { return nil }
 
 type engine struct{ *world }

@@ -99,6 +99,7 @@ type Chunk struct {
 type Source struct {
 	Duration           audio.Samples // as the container says, later as decoded; 0: unknown
 	Missing            audio.Samples // promised by the container, but not there; known at the end
+	Joined             bool          // another recording lies behind this one in its file, and is not read
 	Model              string        // chosen for all chunks
 	Language           string        // pinned for all chunks; empty: not known yet
 	LanguageConfidence float64
@@ -271,6 +272,9 @@ type Recording interface {
 	// Missing is how much of the sound that the container promises was not there;
 	// known when Read has returned io.EOF.
 	Missing() time.Duration
+	// Joined reports whether another recording lies behind this one in the same file, in
+	// a container of which only the first is read.
+	Joined() bool
 }
 
 // Engine turns speech into text. Every call may run in another process that can

@@ -36,7 +36,7 @@ func (p *Pipeline) prepare(ctx context.Context, l Lease) error {
 	if err != nil {
 		return err
 	}
-	src.Duration = audio.FromDuration(rec.Duration())
+	src.Duration, src.Joined = audio.FromDuration(rec.Duration()), rec.Joined()
 	err = p.cut(ctx, l, t, src, rec)
 	return errors.Join(err, rec.Close())
 }

@@ -57,6 +57,9 @@ func (db *DB) saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pip
 		if s.Missing > 0 {
 			q = q.Set("missing_samples = ?", s.Missing)
 		}
+		if s.Joined {
+			q = q.Set("joined = true")
+		}
 		if s.Model != "" {
 			q = q.Set("model = ?", s.Model)
 		}

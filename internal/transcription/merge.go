@@ -216,6 +216,9 @@ func Warnings(t *Transcription, segments []Segment, c Coverage) []Warning {
 		w = append(w, Warning{"truncated", fmt.Sprintf("The recording breaks off at %s: by its file it should be %s long. "+
 			"If it should be whole, upload it again.", position(t.Duration), position(t.Duration+t.Missing))})
 	}
+	if t.Joined {
+		w = append(w, Warning{"joined", "The file is several recordings that were put behind each other, and only the first was read, as by any player. Upload the others as files of their own."})
+	}
 	if t.Language != "" && t.Options.Language == "" && t.LanguageConfidence < sureLanguage {
 		w = append(w, Warning{"language_unsure", fmt.Sprintf("The language was taken for %s with a confidence of %.0f %% only. "+
 			"If it is another one, run this again with the right one.", LanguageName(t.Language), 100*t.LanguageConfidence)})

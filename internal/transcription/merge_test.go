@@ -218,6 +218,7 @@ func TestWarnings(t *testing.T) {
 		{"the demo model", Transcription{Model: DemoModel}, spoken, Coverage{}, []string{"demo_model"}},
 		{"its prompt", Transcription{Model: DemoModel, Options: Options{Prompt: "Ada"}}, spoken, Coverage{}, []string{"demo_model", "prompt_ignored"}},
 		{"a file that breaks off", Transcription{Model: "small", Missing: time.Second}, spoken, Coverage{}, []string{"truncated"}},
+		{"a file with another behind it", Transcription{Model: "small", Joined: true}, spoken, Coverage{}, []string{"joined"}},
 		{"a language that may be another", Transcription{Model: "small", Language: "de", LanguageConfidence: 0.499}, spoken, Coverage{}, []string{"language_unsure"}},
 		{"a language that hardly is", Transcription{Model: "small", Language: "de", LanguageConfidence: 0.5}, spoken, Coverage{}, nil},
 		{"a language that was named", Transcription{Model: "small", Language: "de", Options: Options{Language: "de"}}, spoken, Coverage{}, nil},

@@ -188,3 +188,4 @@ type sound struct {
 func (s sound) Channels() int           { return 1 }
 func (s sound) Duration() time.Duration { return s.duration }
 func (s sound) Missing() time.Duration  { return 0 }
+func (s sound) Joined() bool            { return false }

@@ -214,7 +214,7 @@ func (m *Memory) SaveSource(_ context.Context, l pipeline.Lease, s pipeline.Sour
 
 func (r *run) save(s pipeline.Source) {
 	r.t.Model, r.t.Language, r.t.LanguageConfidence = s.Model, s.Language, s.LanguageConfidence
-	r.t.Duration, r.t.Missing = s.Duration.Duration(), s.Missing.Duration()
+	r.t.Duration, r.t.Missing, r.t.Joined = s.Duration.Duration(), s.Missing.Duration(), s.Joined
 }
 
 // Chunks implements pipeline.Store.
