@@ -96,6 +96,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/transcriptions/:id/retry", who: "write", status: 202, path: "/api/v1/transcriptions/{id}/retry", own: true},
 		{route: "GET /api/v1/transcriptions/:id/media", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/media", own: true},
 		{route: "GET /api/v1/transcriptions/:id/media/url", who: "read", status: 409, code: "media_url_unavailable", path: "/api/v1/transcriptions/{id}/media/url", own: true},
+		{route: "GET /api/v1/transcriptions/:id/peaks", who: "read", status: 404, code: "no_peaks", path: "/api/v1/transcriptions/{id}/peaks", own: true},
 		{route: "GET /api/v1/export/:id", who: "read", status: 200, path: "/api/v1/export/{id}", own: true},
 		{route: "POST /api/v1/exports", who: "read", status: 200, body: `{"ids":["{id}"]}`, own: true},
 		{route: "DELETE /api/v1/transcriptions/:id", who: "write", status: 204, path: "/api/v1/transcriptions/{id}", own: true},

@@ -68,8 +68,9 @@ func newID(t *testing.T) uuid.UUID {
 type fakeObjects struct {
 	mu      sync.Mutex
 	sums    map[string]string
-	reading func(n int64) // called while an upload is read, with the bytes so far
-	public  bool          // browsers reach them
+	reading func(n int64)     // called while an upload is read, with the bytes so far
+	bodies  map[string]string // of those that are no recordings
+	public  bool              // browsers reach them
 	ranging func(ctx context.Context, from, length int64) (io.ReadCloser, error)
 	joining func() // called when all of it was read
 }
@@ -125,7 +126,12 @@ func (o *fakeObjects) Sign(_ context.Context, key string, as transcription.Serve
 }
 
 // content is what an object holds.
-func (o *fakeObjects) content(key string) string { return "recording of " + key }
+func (o *fakeObjects) content(key string) string {
+	if body, ok := o.bodies[key]; ok {
+		return body
+	}
+	return "recording of " + key
+}
 
 func (o *fakeObjects) Delete(_ context.Context, keys ...string) error {
 	o.mu.Lock()

@@ -112,6 +112,7 @@ func (s *Server) routes() []route {
 		{"DELETE", root + "/transcriptions/:id", s.deleteTranscription, write, small},
 		{"GET", mediaPath, s.sendMedia, read, small},
 		{"GET", mediaPath + "/url", s.signMedia, read, small},
+		{"GET", root + "/transcriptions/:id/peaks", s.showPeaks, read, small},
 		{"GET", root + "/export/:id", s.exportTranscription, read, small},
 		{"POST", root + "/exports", s.exportTranscriptions, read, small},
 

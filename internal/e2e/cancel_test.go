@@ -95,7 +95,7 @@ func (s *stack) outlast(t *testing.T, prefix string) {
 }
 
 // isCanceled checks what is left of a canceled transcription: itself and its
-// recording, for as long as nobody deletes it, and its chunks for a week.
+// recording with its outline, for as long as nobody deletes it, and its chunks for a week.
 func (s *stack) isCanceled(p *person, id string) {
 	t := p.t
 	t.Helper()
@@ -110,8 +110,9 @@ func (s *stack) isCanceled(p *person, id string) {
 	}
 	prefix := "u/" + p.id + "/" + id + "/"
 	s.outlast(t, prefix)
-	within(t, sweptTwice, "nothing but the recording is left", func() bool {
+	within(t, sweptTwice, "nothing but the recording is left, and its outline", func() bool {
 		keys, err := s.blobs.Keys(t.Context(), prefix)
+		keys = slices.DeleteFunc(keys, func(k string) bool { return strings.HasPrefix(k, prefix+"peaks/") })
 		return err == nil && slices.Equal(keys, []string{prefix + "source"})
 	})
 	eventually(t, "no temporary file is left", func() bool { return len(s.scratch(t)) == 0 })

@@ -103,7 +103,8 @@ type Source struct {
 	Model              string        // chosen for all chunks
 	Language           string        // pinned for all chunks; empty: not known yet
 	LanguageConfidence float64
-	Chunks             int // cut of it; known at the end
+	Chunks             int    // cut of it; known at the end
+	Peaks              string // key of the object with its outline (audio.Peaks); known at the end
 }
 
 // ChunkResult is what transcribe makes of a chunk. Times are on the recording's
@@ -148,8 +149,8 @@ type Runs interface {
 	// steps. It is an error when the one before the first is not recorded: the store may
 	// forget, see FinishPrepare.
 	AddChunks(ctx context.Context, l Lease, cs ...Chunk) error
-	// FinishPrepare records that there are no more chunks and the true length. It is an
-	// error when there are fewer than the source says: a store that has crashed may have
+	// FinishPrepare records that there are no more chunks, the true length and where the
+	// outline is, instead of that of an earlier run. It is an error when there are fewer than the source says: a store that has crashed may have
 	// forgotten the latest, and another attempt cuts them again.
 	FinishPrepare(ctx context.Context, l Lease, s Source) error
 	// FinishChunk records the result of a chunk and raises the progress.

@@ -104,8 +104,11 @@ func (p *Pipeline) cut(ctx context.Context, l Lease, t *transcription.Transcript
 	if err != nil {
 		return err
 	}
-	c := &chunker{p: p, l: l, t: t, src: src, next: len(done), tracks: tracks(sound.Channels(), p.cutOptions(src.Duration), done)}
+	c := &chunker{p: p, l: l, t: t, src: src, next: len(done), tracks: tracks(sound.Channels(), p.cutOptions(src.Duration), done), peaks: audio.NewPeaks(sound.Channels())}
 	if err := c.read(ctx, sound); err != nil {
+		return err
+	}
+	if err := c.keepPeaks(ctx); err != nil {
 		return err
 	}
 	c.src.Duration, c.src.Missing, c.src.Chunks = c.tracks[0].cutter.Total(), audio.FromDuration(sound.Missing()), c.next
@@ -130,6 +133,7 @@ type chunker struct {
 	t        *transcription.Transcription
 	src      Source
 	tracks   []*track
+	peaks    *audio.Peaks
 	sameness sameness
 	next     int // index of the next chunk
 	ballot   ballot
@@ -177,6 +181,18 @@ func (c *chunker) record(ctx context.Context) error {
 		return fmt.Errorf("record %d chunks up to %d: %w", len(c.held), c.next-1, err)
 	}
 	c.held = c.held[:0]
+	return nil
+}
+
+// keepPeaks stores the outline of the recording. The lease is part of its key, as in those
+// of chunks: only whoever still holds it makes it the one that counts.
+func (c *chunker) keepPeaks(ctx context.Context) error {
+	c.peaks.Flush()
+	key := fmt.Sprintf("%speaks/%d/%s.dat", transcription.Prefix(c.t.OwnerID, c.t.ID), c.t.Run, c.l.Token)
+	if err := c.p.blobs.Put(ctx, key, c.peaks.Encode()); err != nil {
+		return fmt.Errorf("store the outline: %w", err)
+	}
+	c.src.Peaks = key
 	return nil
 }
 

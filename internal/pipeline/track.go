@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
@@ -92,18 +91,14 @@ func (s *sameness) hear(left, right []int16) {
 
 func (s *sameness) same() bool { return s.apart < leastApart*s.common }
 
-// read cuts the whole recording.
+// read cuts the whole recording. What is cut already is heard too, for its outline.
 func (c *chunker) read(ctx context.Context, sound Recording) error {
 	channels := sound.Channels()
-	at := slices.MinFunc(c.tracks, func(a, b *track) int { return int(a.offset - b.offset) }).offset
-	skipped, err := io.CopyN(io.Discard, sound, int64(at)*int64(channels)*audio.BytesPerSample)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("skip %d bytes that are cut already: %w", skipped, err)
-	}
 	block := make([]byte, blockSize)
-	for {
+	for at := audio.Samples(0); ; {
 		n, err := io.ReadFull(sound, block)
 		apart := channelsOf(audio.Decode(block[:n]), channels)
+		c.peaks.Write(apart)
 		if werr := c.write(ctx, at, apart); werr != nil {
 			return werr
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/turboscribe/turboscribe/internal/audio"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/postgres"
@@ -85,6 +86,44 @@ func TestDB_Retry_keepsTheText(t *testing.T) {
 }
 
 // The event of a retry says what was changed, that of adopting what was not done again.
+// The outline stays until another run has one, which it replaces if it still holds its
+// lease; then nobody needs the former.
+func TestDB_FinishPrepare_peaks(t *testing.T) {
+	t.Parallel()
+	db, ctx := pgtest.New(t), t.Context()
+	owner := addUser(t, db)
+	tr := addTranscription(t, db, owner)
+	at := func(run int, name string) string {
+		return fmt.Sprintf("%speaks/%d/%s.dat", transcription.Prefix(owner, tr.ID), run, name)
+	}
+	check := func(want string, garbage int) {
+		t.Helper()
+		head, err := db.Head(ctx, owner, tr.ID)
+		ok(t, err)
+		n := readSQL[int](t, db, "SELECT count(*) FROM garbage WHERE prefix LIKE '%/peaks/%'")
+		if head.PeaksKey != want || n != garbage {
+			t.Errorf("the outline is %q, want %q; %d are garbage, want %d", head.PeaksKey, want, n, garbage)
+		}
+	}
+	finish := func(l pipeline.Lease, key string) error {
+		return db.FinishPrepare(ctx, l, pipeline.Source{Duration: audio.Samples(minute), Model: "small", Peaks: key})
+	}
+	lost := claim(t, db, tr.Ref(), pipeline.Prepare, 0)
+	ok(t, db.SaveSource(ctx, lost, pipeline.Source{Model: "small"}))
+	ok(t, db.Release(ctx, lost, 0, true))
+	held := claim(t, db, tr.Ref(), pipeline.Prepare, 0)
+	wantKind(t, finish(lost, at(1, "lost")), fault.Conflict)
+	check("", 0)
+	ok(t, finish(held, at(1, "held")))
+	wantKind(t, finish(lost, at(1, "lost")), fault.Conflict)
+	check(at(1, "held"), 0)
+	ok(t, db.CancelTranscription(ctx, owner, tr.ID))
+	second := retry(t, db, tr)
+	check(at(1, "held"), 0)
+	ok(t, finish(claim(t, db, second.Ref(), pipeline.Prepare, 0), at(2, "b")))
+	check(at(2, "b"), 1)
+}
+
 func TestDB_Retry_events(t *testing.T) {
 	t.Parallel()
 	db, ctx := pgtest.New(t), t.Context()

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path"
 
 	"github.com/uptrace/bun"
 
@@ -74,7 +75,8 @@ func (db *DB) saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pip
 	return bookLength(ctx, tx, l.Step.Ref, s.Duration)
 }
 
-// FinishPrepare records that there are no more chunks and the true length; the
+// FinishPrepare records that there are no more chunks, the true length and where the
+// outline is; that of an earlier run is garbage then. The
 // status becomes transcribing. Advance does the rest, also when there is no chunk
 // at all. It is an error when chunks are missing. Conflict: the lease is lost or the run
 // is over.
@@ -89,9 +91,24 @@ func (db *DB) FinishPrepare(ctx context.Context, l pipeline.Lease, s pipeline.So
 		if err := finish(ctx, tx, l); err != nil {
 			return err
 		}
+		if err := replacePeaks(ctx, tx, l.Step.Ref, s.Peaks); err != nil {
+			return err
+		}
 		return move(ctx, tx, change{ref: l.Step.Ref, to: transcription.Transcribing, by: holder(l)})
 	})
 	return wrap(err, "finish preparing %s", l.Step.Ref)
+}
+
+// replacePeaks makes the object under key the outline of a locked transcription, and the
+// one so far garbage.
+func replacePeaks(ctx context.Context, tx bun.Tx, ref transcription.Ref, key string) error {
+	var former string
+	err := tx.NewRaw("UPDATE transcriptions AS t SET peaks_key = ? FROM transcriptions AS old WHERE t.id = ? AND old.id = t.id RETURNING old.peaks_key", key, ref.ID).
+		Scan(ctx, &former)
+	if err != nil || former == "" || path.Dir(former) == path.Dir(key) {
+		return err
+	}
+	return discard(ctx, tx, path.Dir(former)+"/")
 }
 
 // unfinished selects the chunks of a run t that are not done.

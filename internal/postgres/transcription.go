@@ -64,6 +64,7 @@ type transcriptionRow struct {
 	DurationSamples    audio.Samples
 	MissingSamples     audio.Samples
 	Joined             bool
+	PeaksKey           string
 	Progress           float64
 
 	Text           string
@@ -96,7 +97,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 		ID: r.ID, OwnerID: r.OwnerID, File: r.File.domain(), Run: r.Run, Status: r.Status,
 		Options: transcription.Options{Model: r.AskedModel, Language: r.AskedLanguage, Prompt: r.Prompt, Translate: r.Translate, Split: r.Split, Priority: r.Priority},
 		Model:   r.Model, Language: r.Language, LanguageConfidence: r.LanguageConfidence,
-		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Joined: r.Joined, Progress: r.Progress,
+		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Joined: r.Joined, PeaksKey: r.PeaksKey, Progress: r.Progress,
 		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Earlier: r.Earlier.domain(), Revision: r.Revision,
 		FolderID: r.FolderID, Tags: append([]string(nil), r.Tags...), ArchivedAt: utc(r.ArchivedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
 	}
@@ -110,7 +111,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 // listed are the columns of a list: everything but the text.
 var listed = []string{
 	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split", "priority",
-	"model", "language", "language_confidence", "duration_samples", "missing_samples", "joined", "progress", "warnings", "coverage", "earlier",
+	"model", "language", "language_confidence", "duration_samples", "missing_samples", "joined", "peaks_key", "progress", "warnings", "coverage", "earlier",
 	"failure_code", "failure_message", "revision", "folder_id", "tags", "archived_at", "created_at", "updated_at", "completed_at",
 }
 

@@ -2,6 +2,8 @@ package transcription
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"path"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/turboscribe/turboscribe/internal/audio"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
@@ -66,6 +69,47 @@ func (m *Media) Sign(ctx context.Context, disposition string) (url string, expir
 			WithCode("media_url_unavailable")
 	}
 	return url, expires, err
+}
+
+// Peaks returns the outline of the recording of a transcription of the caller's, and a name
+// of it that changes with it. NotFound no_peaks: there is none yet.
+func (s *Service) Peaks(ctx context.Context, who auth.Actor, id uuid.UUID) (peaks *audio.Peaks, version string, err error) {
+	t, err := s.Head(ctx, who, id)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := t.playable(); err != nil {
+		return nil, "", err
+	}
+	if t.PeaksKey == "" {
+		return nil, "", noPeaks()
+	}
+	peaks, err = s.readPeaks(ctx, t.PeaksKey)
+	return peaks, path.Base(t.PeaksKey), err
+}
+
+// noPeaks is the fault of whoever comes too early, or asks about what was prepared when no
+// outline was kept.
+func noPeaks() *fault.Error {
+	return fault.New(fault.NotFound, "There is no outline of this recording. One is made when it is prepared: wait until then, or run it again.").WithCode("no_peaks")
+}
+
+// maxPeaks is what the largest outline has, and more: of two channels for a day.
+const maxPeaks = 8 << 20
+
+func (s *Service) readPeaks(ctx context.Context, key string) (*audio.Peaks, error) {
+	body, size, err := s.objects.Open(ctx, key)
+	if fault.Is(err, fault.NotFound) {
+		return nil, noPeaks() // another run has just replaced it
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(body, min(size, maxPeaks)))
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, fmt.Errorf("read the outline %s: %w", key, err)
+	}
+	return audio.DecodePeaks(b)
 }
 
 // unknownType is that of bytes which nobody shall take for anything.

@@ -100,6 +100,7 @@ type Transcription struct {
 	Duration           time.Duration // of the recording; 0 until known
 	Missing            time.Duration // what the file promises beyond Duration, but does not hold
 	Joined             bool          // another recording lies behind this one in its file, and is not read
+	PeaksKey           string        // of the object with the outline (audio.Peaks); empty: there is none
 	Progress           float64       // 0–1, seconds of audio done of all; never goes back within a run
 	QueuePosition      int           // steps ahead of the next step of this one; 0 when none
 	Estimate           time.Duration // until completed; 0 when nothing is known yet

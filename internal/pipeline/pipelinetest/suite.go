@@ -142,7 +142,7 @@ func (b *bench) chunk(ref transcription.Ref, index int) pipeline.Chunk {
 	}
 }
 
-var source = pipeline.Source{Duration: 2 * audio.MaxWindow, Missing: audio.SampleRate, Joined: true, Model: "demo.en", Language: "en", LanguageConfidence: 1}
+var source = pipeline.Source{Duration: 2 * audio.MaxWindow, Missing: audio.SampleRate, Joined: true, Peaks: "u/peaks/1/a.dat", Model: "demo.en", Language: "en", LanguageConfidence: 1}
 
 // prepare does the prepare step with n chunks.
 func (b *bench) prepare(t *testing.T, ref transcription.Ref, n int) {
@@ -195,7 +195,7 @@ func testLife(t *testing.T, b *bench) {
 	}
 	tr, err := b.Run(t.Context(), ref)
 	must(t, err)
-	if tr.Model != source.Model || tr.Language != source.Language || tr.Duration != source.Duration.Duration() || tr.Missing != source.Missing.Duration() || tr.Joined != source.Joined {
+	if tr.Model != source.Model || tr.Language != source.Language || tr.Duration != source.Duration.Duration() || tr.Missing != source.Missing.Duration() || tr.Joined != source.Joined || tr.PeaksKey != source.Peaks {
 		t.Errorf("the source is lost: %+v", tr)
 	}
 	must(t, b.Complete(t.Context(), l, pipeline.Transcript{Text: "one two", Segments: want[0].Segments}))
