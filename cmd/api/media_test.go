@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,7 +71,22 @@ func newPlayed(t testing.TB, size int) *played {
 	return p
 }
 
-func (p *played) get(t testing.TB, url string, header ...string) *http.Response {
+// got is an answer that was read to its end.
+type got struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (p *played) get(t testing.TB, url string, header ...string) got {
+	t.Helper()
+	var body bytes.Buffer
+	status, h := p.copy(t, &body, url, header...)
+	return got{status, h, body.Bytes()}
+}
+
+// copy writes the body of an answer to w.
+func (p *played) copy(t testing.TB, w io.Writer, url string, header ...string) (int, http.Header) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	ok(t, err)
@@ -79,8 +95,9 @@ func (p *played) get(t testing.TB, url string, header ...string) *http.Response 
 	}
 	res, err := p.server.Client().Do(r)
 	ok(t, err)
-	t.Cleanup(func() { ok(t, res.Body.Close()) })
-	return res
+	_, err = io.Copy(w, res.Body)
+	ok(t, errors.Join(err, res.Body.Close()))
+	return res.StatusCode, res.Header
 }
 
 // TestMedia: what was uploaded comes back, whole and in parts, from us and from the
@@ -90,7 +107,7 @@ func TestMedia(t *testing.T) {
 	p := newPlayed(t, 9<<20)
 	signed := p.get(t, p.url+"/url", "Authorization", "Bearer "+p.token)
 	var in struct{ Data struct{ URL string } }
-	ok(t, json.NewDecoder(signed.Body).Decode(&in))
+	ok(t, json.Unmarshal(signed.body, &in))
 	for name, url := range map[string]string{"from us": p.url, "from the storage": in.Data.URL} {
 		header := []string{}
 		if url == p.url {
@@ -98,19 +115,17 @@ func TestMedia(t *testing.T) {
 		}
 		for _, part := range [][2]int{{0, len(p.content)}, {0, 2}, {65535, 65538}, {len(p.content) - 3, len(p.content)}, {1000, 8 << 20}} {
 			res := p.get(t, url, append(header, "Range", fmt.Sprintf("bytes=%d-%d", part[0], part[1]-1))...)
-			got, err := io.ReadAll(res.Body)
-			ok(t, err)
-			if res.StatusCode != http.StatusPartialContent || !bytes.Equal(got, p.content[part[0]:part[1]]) {
-				t.Errorf("%s, %v: got %d, %d bytes", name, part, res.StatusCode, len(got))
+			if res.status != http.StatusPartialContent || !bytes.Equal(res.body, p.content[part[0]:part[1]]) {
+				t.Errorf("%s, %v: got %d, %d bytes", name, part, res.status, len(res.body))
 			}
-			if res.Header.Get("Content-Type") != "audio/flac" || res.Header.Get("Content-Disposition") != "inline; filename=talk.flac" {
-				t.Errorf("%s: got %q, %q", name, res.Header.Get("Content-Type"), res.Header.Get("Content-Disposition"))
+			if res.header.Get("Content-Type") != "audio/flac" || res.header.Get("Content-Disposition") != "inline; filename=talk.flac" {
+				t.Errorf("%s: got %q, %q", name, res.header.Get("Content-Type"), res.header.Get("Content-Disposition"))
 			}
 		}
 	}
 	ok(t, p.blobs.Delete(t.Context(), p.key))
-	if res := p.get(t, p.url, "Authorization", "Bearer "+p.token); res.StatusCode != http.StatusNotFound {
-		t.Errorf("without its object: got %d", res.StatusCode)
+	if res := p.get(t, p.url, "Authorization", "Bearer "+p.token); res.status != http.StatusNotFound {
+		t.Errorf("without its object: got %d", res.status)
 	}
 }
 
@@ -131,9 +146,8 @@ func BenchmarkMedia(b *testing.B) {
 			return r.Close()
 		},
 		"by the api": func() error {
-			res := p.get(b, p.url, "Authorization", "Bearer "+p.token)
-			if n, err := io.Copy(io.Discard, res.Body); err != nil || n != size {
-				return fmt.Errorf("got %d bytes: %w", n, err)
+			if status, h := p.copy(b, io.Discard, p.url, "Authorization", "Bearer "+p.token); status != http.StatusOK || h.Get("Content-Length") != fmt.Sprint(size) {
+				return fmt.Errorf("got %d, %s bytes", status, h.Get("Content-Length"))
 			}
 			return nil
 		},
