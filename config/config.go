@@ -120,6 +120,7 @@ type API struct {
 	AllowedOrigins  []string      `env:"TS_ALLOWED_ORIGINS"`
 	TrustedProxies  []string      `env:"TS_TRUSTED_PROXIES"`
 	JWTSecret       []string      `env:"TS_JWT_SECRET, required" secret:"true"`
+	RequireFactor   []string      `env:"TS_REQUIRE_SECOND_FACTOR"`
 	AdminEmail      string        `env:"TS_ADMIN_EMAIL"`
 	AdminPassword   string        `env:"TS_ADMIN_PASSWORD" secret:"true"`
 	UserStreams     int           `env:"TS_USER_MAX_STREAMS, default=16"`

@@ -66,9 +66,18 @@ func newAuth(ctx context.Context, c config.API, b *backend.Backend) (*auth.Servi
 	if err != nil {
 		return nil, err
 	}
-	return auth.NewService(ctx, b.DB, auth.Options{
+	store, err := b.DB.Accounts(c.Webhooks.EncryptionKey)
+	if err != nil {
+		return nil, fmt.Errorf("TS_ENCRYPTION_KEY: %w", err)
+	}
+	roles := make([]auth.Role, len(c.RequireFactor))
+	for i, r := range c.RequireFactor {
+		roles[i] = auth.Role(r)
+	}
+	return auth.NewService(ctx, store, auth.Options{
 		Secrets: secrets, Issuer: c.PublicURL, Attempts: rate.NewLimiter(b.Redis, nil), Mailer: mailer, RequireVerified: c.Mail.RequireVerified,
-		Providers: newProviders(c), NoRegistration: !c.OIDC.Register,
+		RequireFactor: roles,
+		Providers:     newProviders(c), NoRegistration: !c.OIDC.Register,
 	})
 }
 
@@ -106,13 +115,9 @@ func newProviders(c config.API) []auth.Provider {
 // reseal encrypts secrets with the first key that an older one has encrypted, so that
 // that one can be thrown away.
 func reseal(ctx context.Context, c config.API, b *backend.Backend) error {
-	hooks, err := b.Webhooks(c.Webhooks)
-	if err != nil {
-		return err
-	}
-	n, err := hooks.Reseal(ctx)
+	n, err := b.DB.Reseal(ctx, c.Webhooks.EncryptionKey)
 	if n > 0 {
-		zerolog.Ctx(ctx).Info().Int("webhooks", n).Msg("secrets are encrypted with the first key of TS_ENCRYPTION_KEY now")
+		zerolog.Ctx(ctx).Info().Int("rows", n).Msg("secrets are encrypted with the first key of TS_ENCRYPTION_KEY now")
 	}
 	return err
 }

@@ -37,6 +37,9 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	if err := b.Check(ctx); err != nil {
 		return err
 	}
+	if err := accounts.CheckRoles(ctx); err != nil {
+		return fmt.Errorf("TS_REQUIRE_SECOND_FACTOR: %w", err)
+	}
 	monitor, closeMonitor, err := task.NewMonitor(b.QueueAt, queuesRoot, !c.QueuesWritable)
 	if err != nil {
 		return err

@@ -52,6 +52,29 @@ func TestLogin_wrongPassword(t *testing.T) {
 	}
 }
 
+// TestLogin_secondFactor: the code comes from a flag where there is no terminal.
+func TestLogin_secondFactor(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.code = "123456"
+	p := newPerson(t, f)
+	login := func(args ...string) result {
+		return p.runWith(t.Context(), fakePassword+"\n", append([]string{"login", "--email", fakeEmail, "--password-stdin"}, args...)...)
+	}
+	if got := login(); got.code != exitUsage || !strings.Contains(got.stderr, "--code") {
+		t.Errorf("without a code: %+v", got)
+	}
+	if got := login("--code", "000000"); got != (result{exitFailure, "", "Error: That code is wrong.\n"}) {
+		t.Errorf("with a wrong one: %+v", got)
+	}
+	if got := login("--code", "123456"); got.code != 0 {
+		t.Errorf("with the right one: %+v", got)
+	}
+	if got := p.run("list"); got.code != 0 {
+		t.Errorf("signed in: %+v", got)
+	}
+}
+
 // TestLogin_otherServer keeps the sign-ins of two servers apart.
 func TestLogin_otherServer(t *testing.T) {
 	t.Parallel()

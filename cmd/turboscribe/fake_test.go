@@ -43,6 +43,7 @@ type fake struct {
 	states   []state       // told one after the other; the last stays
 	looks    int           // how often the state was asked for
 	unsent   int           // answers 304
+	code     string        // of a second factor, which is asked for unless it is empty
 	maxBytes int64         // of an upload
 	warnings []client.Problem
 	before   map[string]http.HandlerFunc // instead of a route, once for each entry "METHOD path n"
@@ -126,6 +127,17 @@ func (f *fake) auth(w http.ResponseWriter, r *http.Request, path string) {
 		var in struct{ Email, Password string }
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Email != fakeEmail || in.Password != fakePassword {
 			refuse(w, 401, "wrong_credentials", "The email address or the password is wrong.")
+			return
+		}
+		if f.code != "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"status":"error","error":{"code":"second_factor_required","message":"A code is needed.","details":{"challenge":"half way"}}}`))
+			return
+		}
+	case path == "/auth/second-factor":
+		var in struct{ Challenge, Code string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Challenge != "half way" || in.Code != f.code {
+			refuse(w, 401, "wrong_code", "That code is wrong.")
 			return
 		}
 	case err != nil || cookie.Value != f.refresh:

@@ -47,6 +47,7 @@ func accessTable() []accessRow {
 	table := []accessRow{
 		{route: "POST /api/v1/auth/register", who: "anybody", status: 201, body: `{"email":"new-{actor}@example.com","password":"` + password + `"}`},
 		{route: "POST /api/v1/auth/login", who: "anybody", status: 200, body: signIn},
+		{route: "POST /api/v1/auth/second-factor", who: "anybody", status: 401, code: "challenge_invalid", body: `{"challenge":"x","code":"000000"}`},
 		{route: "POST /api/v1/auth/refresh", who: "anybody", status: 401, code: "session_expired"},
 		{route: "POST /api/v1/auth/logout", who: "anybody", status: 204},
 		{route: "GET /api/v1/auth/csrf", who: "signed in", status: 200},
@@ -58,6 +59,10 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/auth/providers", who: "anybody", status: 200},
 		{route: "GET /api/v1/auth/oidc/:provider", who: "anybody", status: 404, code: "unknown_provider", path: "/api/v1/auth/oidc/none"},
 		{route: "GET /api/v1/auth/oidc/:provider/callback", who: "anybody", status: 400, code: "handshake_invalid", path: "/api/v1/auth/oidc/id/callback?code=x&state=y"},
+		{route: "POST /api/v1/me/second-factor", who: "in person", status: 403, code: "wrong_password", body: `{"currentPassword":"x"}`},
+		{route: "POST /api/v1/me/second-factor/confirm", who: "in person", status: 409, code: "enrolment_missing", body: `{"code":"000000"}`},
+		{route: "POST /api/v1/me/second-factor/recovery-codes", who: "in person", status: 404, code: "not_found", body: `{"currentPassword":"` + password + `","code":"000000"}`},
+		{route: "DELETE /api/v1/me/second-factor", who: "in person", status: 404, code: "not_found", body: `{"currentPassword":"` + password + `","code":"000000"}`},
 		{route: "GET /api/v1/me/identities", who: "in person", status: 200},
 		{route: "POST /api/v1/me/identities/:provider", who: "in person", status: 200, path: "/api/v1/me/identities/id", body: "{}"},
 		{route: "DELETE /api/v1/me/identities/:provider", who: "in person", status: 204, path: "/api/v1/me/identities/id", own: true},
@@ -108,6 +113,7 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/admin/users/:id", who: "operate", status: 200, path: "/api/v1/admin/users/{person}"},
 		{route: "PATCH /api/v1/admin/users/:id", who: "govern", status: 200, path: "/api/v1/admin/users/{person}", body: `{"role":"user"}`},
 		{route: "DELETE /api/v1/admin/users/:id", who: "govern", status: 200, path: "/api/v1/admin/users/{person}"},
+		{route: "DELETE /api/v1/admin/users/:id/second-factor", who: "govern", status: 404, code: "not_found", path: "/api/v1/admin/users/{person}/second-factor"},
 		{route: "GET /api/v1/admin/audit", who: "govern", status: 200},
 
 		{route: "GET /api/v1/webhooks", who: "read", status: 200},

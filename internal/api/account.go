@@ -19,6 +19,7 @@ type grantJSON struct {
 	UserID    uuid.UUID `json:"userId"`
 	Token     string    `json:"token"`
 	ExpiresAt timestamp `json:"expiresAt"`
+	ReturnTo  string    `json:"returnTo,omitempty"` // of a sign-in by a provider
 }
 
 type meJSON struct {
@@ -28,6 +29,10 @@ type meJSON struct {
 	Role          auth.Role         `json:"role"`
 	Permissions   []auth.Permission `json:"permissions"`
 	CreatedAt     timestamp         `json:"createdAt"`
+
+	SecondFactorSince   timestamp `json:"secondFactorSince"`
+	RecoveryCodesLeft   int       `json:"recoveryCodesLeft"`
+	SecondFactorMissing bool      `json:"secondFactorMissing"`
 }
 
 func (s *Server) register(c echo.Context) error {
@@ -53,6 +58,9 @@ func (s *Server) login(c echo.Context) error {
 	g, err := s.auth.Login(c.Request().Context(), in.Email, in.Password)
 	if err != nil {
 		return err
+	}
+	if g.Challenge != "" {
+		return challenged(g)
 	}
 	return s.begin(c, http.StatusOK, g)
 }
@@ -89,6 +97,7 @@ func (s *Server) me(c echo.Context) error {
 	may := append([]auth.Permission{}, who.Permissions...)
 	return answer(c, http.StatusOK, meJSON{
 		UserID: u.ID, Email: u.Email, EmailVerified: u.Verified(), Role: who.Role, Permissions: may, CreatedAt: timestamp(u.CreatedAt),
+		SecondFactorSince: timestamp(u.FactorSince), RecoveryCodesLeft: u.RecoveryCodes, SecondFactorMissing: who.Enrolling,
 	})
 }
 
@@ -108,5 +117,5 @@ func (s *Server) endFormer(c echo.Context) error {
 
 func (s *Server) grant(c echo.Context, status int, g *auth.Grant) error {
 	s.cookies.set(c, g)
-	return answer(c, status, grantJSON{UserID: g.UserID, Token: g.Access, ExpiresAt: timestamp(g.AccessExpires)})
+	return answer(c, status, grantJSON{UserID: g.UserID, Token: g.Access, ExpiresAt: timestamp(g.AccessExpires), ReturnTo: g.ReturnTo})
 }

@@ -88,7 +88,7 @@ func TestCSRF_everyRoute(t *testing.T) {
 	w := newWorld(t)
 	id := newID(t).String()
 	exempt := []string{
-		"POST /api/v1/auth/register", "POST /api/v1/auth/login", "POST /api/v1/auth/refresh",
+		"POST /api/v1/auth/register", "POST /api/v1/auth/login", "POST /api/v1/auth/second-factor", "POST /api/v1/auth/refresh",
 		"POST /api/v1/auth/password/forgot", "POST /api/v1/auth/password/reset", "POST /api/v1/auth/email/verify", "POST /api/v1/auth/email/resend",
 	}
 	for _, route := range w.Routes() {

@@ -71,6 +71,9 @@ func (s *Server) arrive(c echo.Context) error {
 	if arrival.Grant == nil { // a provider was linked
 		return c.Redirect(http.StatusSeeOther, arrival.ReturnTo)
 	}
+	if arrival.Grant.Challenge != "" {
+		return c.Redirect(http.StatusSeeOther, "/account#second-factor="+arrival.Grant.Challenge)
+	}
 	if err := s.endFormer(c); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ const (
 	root       = "/api/v1"
 	authPath   = root + "/auth"
 	oidcPath   = authPath + "/oidc"
+	factorPath = root + "/me/second-factor"
 	uploadPath = root + "/files/upload"
 	mediaPath  = root + "/transcriptions/:id/media"
 	adminPath  = root + "/admin"
@@ -22,7 +23,7 @@ const (
 // signInPaths are those that begin a sign-in or go on with one, or lead there by mail,
 // and take no notice of the access token.
 var signInPaths = []string{
-	authPath + "/register", authPath + "/login", authPath + "/refresh",
+	authPath + "/register", authPath + "/login", authPath + "/second-factor", authPath + "/refresh",
 	authPath + "/password/forgot", authPath + "/password/reset", authPath + "/email/resend", authPath + "/email/verify",
 }
 
@@ -44,6 +45,10 @@ type access func(auth.Actor) error
 
 func anybody(auth.Actor) error { return nil }
 
+func somebody(who auth.Actor) error { return who.Known() }
+
+func mayEnrol(who auth.Actor) error { return who.MayEnrol() }
+
 func signedIn(who auth.Actor) error { return who.SignedIn() }
 
 func inPerson(who auth.Actor) error { return who.InPerson() }
@@ -63,9 +68,10 @@ func (s *Server) routes() []route {
 	table := []route{
 		{"POST", authPath + "/register", s.register, anybody, small},
 		{"POST", authPath + "/login", s.login, anybody, small},
+		{"POST", authPath + "/second-factor", s.finishSignIn, anybody, small},
 		{"POST", authPath + "/refresh", s.refresh, anybody, small},
 		{"POST", authPath + "/logout", s.logout, anybody, small},
-		{"GET", authPath + "/csrf", s.csrf, signedIn, small},
+		{"GET", authPath + "/csrf", s.csrf, somebody, small},
 		{"POST", authPath + "/password/forgot", s.forgotPassword, anybody, small},
 		{"POST", authPath + "/password/reset", s.resetPassword, anybody, small},
 		{"POST", authPath + "/email/resend", s.resendVerification, anybody, small},
@@ -74,11 +80,15 @@ func (s *Server) routes() []route {
 		{"GET", authPath + "/providers", s.listProviders, anybody, small},
 		{"GET", oidcPath + "/:provider", s.beginSignIn, anybody, small},
 		{"GET", oidcPath + "/:provider/callback", s.arrive, anybody, small},
-		{"GET", root + "/me", s.me, signedIn, small},
+		{"GET", root + "/me", s.me, somebody, small},
 		{"GET", root + "/me/export", s.exportMe, inPerson, small},
 		{"GET", root + "/me/usage", s.usage, signedIn, small},
 		{"PUT", root + "/me/password", s.changePassword, inPerson, small},
 		{"PUT", root + "/me/email", s.changeEmail, inPerson, small},
+		{"POST", factorPath, s.enrolFactor, mayEnrol, small},
+		{"POST", factorPath + "/confirm", s.confirmFactor, mayEnrol, small},
+		{"POST", factorPath + "/recovery-codes", s.renewRecoveryCodes, inPerson, small},
+		{"DELETE", factorPath, s.removeFactor, inPerson, small},
 		{"GET", root + "/me/identities", s.listIdentities, inPerson, small},
 		{"POST", root + "/me/identities/:provider", s.beginLink, inPerson, small},
 		{"DELETE", root + "/me/identities/:provider", s.removeIdentity, inPerson, small},
@@ -123,6 +133,7 @@ func (s *Server) routes() []route {
 		{"GET", adminPath + "/users/:id", s.showUser, may(auth.ReadUsers), small},
 		{"PATCH", adminPath + "/users/:id", s.changeUser, may(auth.ManageUsers), small},
 		{"DELETE", adminPath + "/users/:id", s.deleteUser, may(auth.ManageUsers), small},
+		{"DELETE", adminPath + "/users/:id/second-factor", s.resetFactor, may(auth.ManageUsers), small},
 		{"GET", adminPath + "/audit", s.listAudit, may(auth.ReadAudit), small},
 
 		{"GET", hooksPath, s.listWebhooks, read, small},

@@ -19,6 +19,8 @@ type userJSON struct {
 	DisabledAt timestamp `json:"disabledAt"`
 	CreatedAt  timestamp `json:"createdAt"`
 	Quota      quotaJSON `json:"quota"`
+
+	SecondFactorSince timestamp `json:"secondFactorSince"`
 }
 
 // quotaJSON is what an account was given: null is what everybody has, 0 no bound.
@@ -31,6 +33,7 @@ type quotaJSON struct {
 func newUserJSON(u *auth.User) userJSON {
 	return userJSON{
 		UserID: u.ID, Email: u.Email, Role: u.Role, Disabled: u.Disabled(), DisabledAt: timestamp(u.DisabledAt), CreatedAt: timestamp(u.CreatedAt), Quota: quotaJSON(u.Quota),
+		SecondFactorSince: timestamp(u.FactorSince),
 	}
 }
 

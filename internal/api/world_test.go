@@ -36,6 +36,7 @@ const (
 // that goes through its client is checked against the description.
 type world struct {
 	*api.Server
+	options  api.Options
 	url      string
 	client   *http.Client
 	accounts *authtest.Store
@@ -116,15 +117,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	w.store.Install(transcription.DemoModel, "small")
 	w.feed = transcription.NewFeed(w.store, transcription.FeedOptions{Every: 50 * time.Millisecond, Pause: time.Millisecond})
 	w.air(t)
-	var err error
-	w.auth, err = auth.NewService(t.Context(), w.accounts, auth.Options{
-		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Now: w.clock.Now,
-		Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1}, Mailer: w.mailbox,
-		Providers: []auth.Provider{w.provider},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.auth = w.newAuth(t)
 	o := api.Options{
 		PublicURL: "http://localhost:8080", Auth: w.auth, Logger: zerolog.New(w.log).Level(zerolog.InfoLevel), Live: said(`{"status":"ok"}`), Ready: said(`{"status":"ready","checks":{"postgres":"ok"}}`),
 		Queues: http.HandlerFunc(dashboard), Cache: w.cache, Feed: w.feed, Transcriptions: w.transcriptions(maxBytes),
@@ -133,6 +126,8 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	for _, f := range change {
 		f(&o)
 	}
+	w.options = o
+	var err error
 	if w.Server, err = api.New(o); err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +135,33 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 	w.serve(t)
 	w.people(t)
 	return w
+}
+
+// newAuth returns a service of the accounts, which knows the tokens of every other.
+func (w *world) newAuth(t *testing.T, required ...auth.Role) *auth.Service {
+	t.Helper()
+	s, err := auth.NewService(t.Context(), w.accounts, auth.Options{
+		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Now: w.clock.Now,
+		Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1}, Mailer: w.mailbox,
+		Providers: []auth.Provider{w.provider}, RequireFactor: required,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// require has the world ask those of some roles for a second factor from now on.
+func (w *world) require(t *testing.T, roles ...auth.Role) {
+	t.Helper()
+	o := w.options
+	w.auth = w.newAuth(t, roles...)
+	o.Auth, o.Privacy = w.auth, w.privacy()
+	var err error
+	if w.Server, err = api.New(o); err != nil {
+		t.Fatal(err)
+	}
+	w.serve(t)
 }
 
 // air runs the feed for as long as the test does.

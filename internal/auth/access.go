@@ -39,6 +39,7 @@ type keys struct {
 	device    []byte
 	upload    []byte
 	handshake []byte
+	challenge []byte
 }
 
 func deriveKeys(secret []byte) (k keys, err error) {
@@ -52,6 +53,7 @@ func deriveKeys(secret []byte) (k keys, err error) {
 	k.id = base64.RawURLEncoding.EncodeToString(id)
 	for use, key := range map[string]*[]byte{
 		"access token": &k.access, "refresh token": &k.refresh, "csrf token": &k.csrf, "device": &k.device, "upload token": &k.upload, "handshake": &k.handshake,
+		"challenge": &k.challenge,
 	} {
 		if *key, err = hkdf.Key(sha256.New, secret, nil, "turboscribe "+use, sha256.Size); err != nil {
 			return keys{}, fmt.Errorf("derive the key of a %s: %w", use, err)

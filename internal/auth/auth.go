@@ -23,15 +23,35 @@ type Actor struct {
 	KeyID       uuid.UUID    // the API key; zero for who has signed in
 	Since       time.Time    // when they have signed in; zero for a key
 	Expires     time.Time    // when the actor has to prove again who that is; zero: never
+	Enrolling   bool         // they have to add a second factor before anything else
 }
 
-// SignedIn returns nil when the actor is somebody and an Unauthenticated fault
-// otherwise.
-func (a Actor) SignedIn() error {
+// Known returns nil when the actor is somebody, whatever they may do, and an
+// Unauthenticated fault otherwise.
+func (a Actor) Known() error {
 	if a.UserID == uuid.Nil {
 		return errNobody
 	}
 	return nil
+}
+
+// SignedIn returns nil when the actor is somebody who may do what their role may, an
+// Unauthenticated fault when nobody is signed in, and a Forbidden one,
+// second_factor_missing, for who has to add a second factor first.
+func (a Actor) SignedIn() error {
+	if err := a.Known(); err != nil {
+		return err
+	}
+	if a.Enrolling {
+		return fault.New(fault.Forbidden, "Your role needs a second factor. Add one with POST /api/v1/me/second-factor, then go on.").WithCode("second_factor_missing")
+	}
+	return nil
+}
+
+// MayEnrol is InPerson for adding a second factor, which who has to have one must be able to.
+func (a Actor) MayEnrol() error {
+	a.Enrolling = false
+	return a.InPerson()
 }
 
 // InPerson returns nil when the actor has signed in, and a Forbidden fault

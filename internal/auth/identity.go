@@ -142,7 +142,7 @@ func (s *Service) Arrive(ctx context.Context, provider, token string, a Provider
 	if who.UserID != uuid.Nil {
 		return arrival, s.link(ctx, who, p, claim)
 	}
-	arrival.Grant, err = s.signInBy(ctx, p, claim)
+	arrival.Grant, err = s.signInBy(ctx, p, claim, h.ReturnTo)
 	return arrival, err
 }
 
@@ -157,7 +157,11 @@ func spentHandshake(err error) error {
 // Who has registered the address of somebody else shall not keep a way in for the day on
 // which that person takes the account over by mail.
 func (s *Service) link(ctx context.Context, who Actor, p Provider, c Claim) error {
-	if _, err := s.entitle(ctx, who); err != nil {
+	who, err := s.entitle(ctx, who)
+	if err != nil {
+		return err
+	}
+	if err := who.InPerson(); err != nil {
 		return err
 	}
 	u, err := s.store.User(ctx, who.UserID)
@@ -179,8 +183,9 @@ func (s *Service) addIdentity(ctx context.Context, u *User, p Provider, c Claim)
 	return s.notify(ctx, u, LinkNotice)
 }
 
-// signInBy signs in whom a provider tells of.
-func (s *Service) signInBy(ctx context.Context, p Provider, c Claim) (*Grant, error) {
+// signInBy signs in whom a provider tells of. It knows nothing of their second factor, so
+// that is asked for here.
+func (s *Service) signInBy(ctx context.Context, p Provider, c Claim, returnTo string) (*Grant, error) {
 	u, err := s.store.UseIdentity(ctx, keyOf(p, c), s.now())
 	if fault.Is(err, fault.NotFound) {
 		u, err = s.welcome(ctx, p, c)
@@ -188,7 +193,7 @@ func (s *Service) signInBy(ctx context.Context, p Provider, c Claim) (*Grant, er
 	if err != nil {
 		return nil, err
 	}
-	return s.admit(ctx, u)
+	return s.admit(ctx, u, returnTo)
 }
 
 // welcome returns the account of somebody who comes from that provider for the first time:

@@ -29,6 +29,10 @@ func (s *Service) letter(ctx context.Context, m *Mail) (*Letter, error) {
 		return s.notice(m, "Your address was changed", "Your account has another e-mail address from now on. Mail about it no longer comes here."), nil
 	case LinkNotice:
 		return s.notice(m, "Your account has another way in", "Your account can be signed in to by another provider from now on; which one is listed where you manage it."), nil
+	case FactorNotice:
+		return s.notice(m, "Your account has a second factor", "Signing in to your account needs a code of an authenticator app from now on, and other devices were signed out."), nil
+	case NoFactorNotice:
+		return s.notice(m, "Your second factor was removed", "Signing in to your account needs no code of an authenticator app any more."), nil
 	default:
 		return nil, fmt.Errorf("a mail of kind %q is not known", m.Kind)
 	}

@@ -21,6 +21,8 @@ const (
 	PasswordNotice   MailKind = "password_changed"
 	AddressNotice    MailKind = "email_changed"
 	LinkNotice       MailKind = "identity_linked"
+	FactorNotice     MailKind = "factor_added"
+	NoFactorNotice   MailKind = "factor_removed"
 )
 
 // Mail is one that is to be sent. What it says, with the token of its ticket, is made

@@ -25,7 +25,7 @@ const longest = 90 * 24 * time.Hour
 // tokenBytes is the length of a refresh token.
 const tokenBytes = 32
 
-// Grant is what a person holds who has signed in.
+// Grant is what a person holds who has signed in, or has begun to.
 type Grant struct {
 	UserID         uuid.UUID
 	Access         string // a JWT, for minutes
@@ -35,6 +35,10 @@ type Grant struct {
 	CSRF           string // for as long as the sign-in
 	Device         string // by which this device is known from now on; empty when refreshing
 	DeviceExpires  time.Time
+
+	Challenge        string // to bring a second factor to, when nothing else was granted
+	ChallengeExpires time.Time
+	ReturnTo         string // where they wanted to go when a provider was asked; empty: nowhere
 }
 
 // open starts a new family of sessions for the user.
@@ -52,7 +56,7 @@ func (s *Service) open(ctx context.Context, u *User) (*Grant, error) {
 		return nil, err
 	}
 	err = s.store.CreateSession(ctx, session, u.Generation)
-	if fault.Is(err, fault.Conflict) { // the password was changed while it was checked
+	if fault.Is(err, fault.Conflict) { // what they came with was changed while it was checked
 		return nil, s.refuse(ctx, u, wrongCredentials())
 	}
 	if err != nil {

@@ -18,6 +18,7 @@ type Rights struct {
 	Permissions []Permission // of the role; none if it is not known
 	Disabled    bool
 	Ended       bool // the sign-in
+	Factor      bool // they have a second one
 }
 
 // rightsTTL is how long rights are believed: so long after a role was changed, an account
@@ -80,6 +81,9 @@ func (s *Service) entitle(ctx context.Context, who Actor) (Actor, error) {
 		return Actor{}, sessionExpired(nil)
 	}
 	who.Email, who.Role, who.Permissions = r.Email, r.Role, r.Permissions
+	if !r.Factor && s.mustEnrol(r.Role) {
+		who.Enrolling, who.Permissions = true, nil
+	}
 	return who, nil
 }
 

@@ -29,6 +29,7 @@ type Options struct {
 	// RequireVerified has people prove that their address is theirs before they sign in.
 	// It needs a Mailer.
 	RequireVerified bool
+	RequireFactor   []Role     // who may do nothing before they have added a second factor
 	Providers       []Provider // whom people can sign in with besides
 	NoRegistration  bool       // providers make no new accounts
 	Now             func() time.Time
@@ -51,6 +52,7 @@ type Service struct {
 	mailer     Mailer
 
 	requireVerified bool
+	requireFactor   []Role
 	rights          rightsCache
 	providers       []Provider
 	closed          bool // to new people from providers
@@ -59,7 +61,7 @@ type Service struct {
 // NewService returns a service, or says what is wrong with the options.
 func NewService(ctx context.Context, store Store, o Options) (*Service, error) {
 	s := &Service{store: store, issuer: o.Issuer, accessTTL: o.AccessTTL, refreshTTL: o.RefreshTTL, attempts: o.Attempts, now: o.Now, rand: o.Rand}
-	s.mailer, s.requireVerified = o.Mailer, o.RequireVerified
+	s.mailer, s.requireVerified, s.requireFactor = o.Mailer, o.RequireVerified, o.RequireFactor
 	s.providers, s.closed = o.Providers, o.NoRegistration
 	s.setDefaults()
 	if o.RequireVerified && o.Mailer == nil {
@@ -159,7 +161,8 @@ func (s *Service) create(ctx context.Context, email, password string, r Role) (*
 // Login signs a person in. Unauthenticated wrong_credentials is the one answer,
 // after the same work, to a wrong password and to an unknown address. RateLimited
 // too_many_attempts: too many were wrong lately. Forbidden account_disabled and
-// email_not_verified are told to whoever has the password.
+// email_not_verified are told to whoever has the password. Who has a second factor gets a
+// grant of nothing but a challenge, for FinishSignIn.
 func (s *Service) Login(ctx context.Context, email, password string) (*Grant, error) {
 	u, err := s.find(ctx, email)
 	if err != nil {
@@ -182,7 +185,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Grant, er
 	if stale {
 		s.rehash(ctx, u, password)
 	}
-	return s.admit(ctx, u)
+	return s.admit(ctx, u, "")
 }
 
 // knows reports whether that is the password of the user, and whether its hash was made at
@@ -196,16 +199,27 @@ func (s *Service) knows(ctx context.Context, u *User, password string) (ok, stal
 	return ok && !none, stale && !none, nil
 }
 
-// admit signs in who has proved who they are, if they may.
-func (s *Service) admit(ctx context.Context, u *User) (*Grant, error) {
-	if u.Disabled() {
-		return nil, s.refuse(ctx, u, accountDisabled(fault.Forbidden))
+// admit signs in who has proved who they are, if they may, or challenges them to bring
+// their second factor.
+func (s *Service) admit(ctx context.Context, u *User, returnTo string) (*Grant, error) {
+	if err := s.mayEnter(ctx, u); err != nil {
+		return nil, err
 	}
-	if s.requireVerified && !u.Verified() {
-		return nil, s.refuse(ctx, u, fault.New(fault.Forbidden, "The e-mail address is not confirmed yet. Follow the link in the mail that was sent to it, or ask for another one.").
-			WithCode("email_not_verified"))
+	if u.HasFactor() {
+		return s.challenge(u, returnTo)
 	}
 	return s.open(ctx, u)
+}
+
+func (s *Service) mayEnter(ctx context.Context, u *User) error {
+	if u.Disabled() {
+		return s.refuse(ctx, u, accountDisabled(fault.Forbidden))
+	}
+	if s.requireVerified && !u.Verified() {
+		return s.refuse(ctx, u, fault.New(fault.Forbidden, "The e-mail address is not confirmed yet. Follow the link in the mail that was sent to it, or ask for another one.").
+			WithCode("email_not_verified"))
+	}
+	return nil
 }
 
 func wrongCredentials() *fault.Error {
@@ -251,7 +265,7 @@ func (s *Service) rehash(ctx context.Context, u *User, password string) {
 // Me returns the account of the caller. Unauthenticated: nobody is signed in, or
 // the account is gone.
 func (s *Service) Me(ctx context.Context, who Actor) (*User, error) {
-	if err := who.SignedIn(); err != nil {
+	if err := who.Known(); err != nil {
 		return nil, err
 	}
 	u, err := s.store.User(ctx, who.UserID)

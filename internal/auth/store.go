@@ -18,8 +18,14 @@ type User struct {
 	DisabledAt   time.Time // zero: they may sign in
 	Quota        Quota
 	VerifiedAt   time.Time // zero: nobody knows whether the address is theirs
-	Generation   int       // counts the changes of the password by which sign-ins end
+	Generation   int       // counts the changes of what signing in rests on, by which sign-ins end
+
+	FactorSince   time.Time // when a second factor was added; zero: they have none
+	RecoveryCodes int       // that are left
 }
+
+// HasFactor reports whether they need more than their password to sign in.
+func (u *User) HasFactor() bool { return !u.FactorSince.IsZero() }
 
 // Verified reports whether the person has proved that the address is theirs.
 func (u *User) Verified() bool { return !u.VerifiedAt.IsZero() }
@@ -60,6 +66,7 @@ type Store interface {
 	CredentialStore
 	MailStore
 	IdentityStore
+	FactorStore
 
 	// CreateUser inserts a user. Conflict email_taken: somebody has that address.
 	CreateUser(ctx context.Context, u *User) error
@@ -70,6 +77,8 @@ type Store interface {
 	// Rights returns what holds for a user and the sign-in of that id. A sign-in that
 	// is not known has ended. NotFound: there is no such user.
 	Rights(ctx context.Context, user, session uuid.UUID) (Rights, error)
+	// Roles returns the names of all roles.
+	Roles(ctx context.Context) ([]Role, error)
 	// Users returns a page of users, newest first.
 	Users(ctx context.Context, f UserFilter) ([]User, error)
 	// ChangeUser changes a user and returns them as they are then. It adds c.Entries to
@@ -83,7 +92,7 @@ type Store interface {
 	SetPasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error
 
 	// CreateSession inserts the first session of a family. Conflict: the generation of
-	// the user is another by now, so the password that was given is.
+	// the user is another by now, so what they have signed in with is.
 	CreateSession(ctx context.Context, s *Session, generation int) error
 	// SessionByToken returns a session, replaced and revoked ones too. NotFound:
 	// no session has that hash.

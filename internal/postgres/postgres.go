@@ -18,7 +18,6 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
-	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/transcription"
@@ -44,7 +43,6 @@ type DB struct {
 }
 
 var (
-	_ auth.Store              = (*DB)(nil)
 	_ transcription.Store     = (*DB)(nil)
 	_ transcription.FeedStore = (*DB)(nil)
 	_ pipeline.Store          = (*DB)(nil)

@@ -88,12 +88,14 @@ func leaver(t *testing.T, db *postgres.DB) (id uuid.UUID, traces map[string]stri
 	session.Client = auth.Client{IP: "198.51.100.77", UserAgent: "leaver's browser"}
 	ok(t, db.CreateSession(ctx, session, 0))
 	ok(t, db.AddEntry(ctx, auth.Entry{Action: auth.SignInRefused, SubjectID: id, IP: "198.51.100.77"}))
+	addFactor(t, people(t, db), id)
+	code := readSQL[string](t, db, "SELECT hash::text FROM recovery_codes WHERE factor_id = (SELECT id FROM factors WHERE user_id = ?)", id)
 	address := id.String() + "@example.com"
 	ok(t, db.QueueMail(ctx, auth.Mail{ID: newID(t), Kind: auth.ResetMail, To: address, CreatedAt: time.Now()}))
 	return id, map[string]string{
 		"e-mail address": address, "folder": "leaver's folder", "tag": "leavers_tag",
 		"account": id.String(), "transcription": tr.ID.String(), "upload": lost.String(), "key": key.ID.String(), "prefix": "zqxjkvbp",
-		"session": session.FamilyID.String(), "address": "198.51.100.77", "request": "request-of-leaver", "browser": "leaver's browser", "text": "Chunk 0.",
+		"session": session.FamilyID.String(), "address": "198.51.100.77", "request": "request-of-leaver", "browser": "leaver's browser", "recovery code": code, "text": "Chunk 0.",
 	}
 }
 

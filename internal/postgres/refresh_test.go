@@ -22,7 +22,7 @@ func TestRefresh_manyAtOnce(t *testing.T) {
 	const tabs = 50
 	var mu sync.Mutex
 	now := time.Now()
-	s, err := auth.NewService(t.Context(), pgtest.New(t), auth.Options{
+	s, err := auth.NewService(t.Context(), people(t, pgtest.New(t)), auth.Options{
 		Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Argon2: auth.Argon2{MemoryKiB: 64, Passes: 1, Lanes: 1},
 		Now: func() time.Time {
 			mu.Lock()
@@ -75,7 +75,7 @@ func TestRefresh_manyAtOnce(t *testing.T) {
 // BenchmarkLogin measures a wrong password for an account that is there and for one that
 // is not, in turn: what differs could tell who has an account.
 func BenchmarkLogin(b *testing.B) {
-	s, err := auth.NewService(b.Context(), pgtest.New(b), auth.Options{Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Attempts: unlimited{}})
+	s, err := auth.NewService(b.Context(), people(b, pgtest.New(b)), auth.Options{Secrets: [][]byte{bytes.Repeat([]byte("s"), 32)}, Issuer: "http://localhost", Attempts: unlimited{}})
 	ok(b, err)
 	_, err = s.Register(b.Context(), "ada@example.com", "four words in a row")
 	ok(b, err)

@@ -26,13 +26,23 @@ type userRow struct {
 	QuotaActive  *int64
 	VerifiedAt   time.Time `bun:",nullzero"`
 	Generation   int
+
+	FactorSince   time.Time `bun:",scanonly,nullzero"`
+	RecoveryCodes int       `bun:",scanonly"`
+}
+
+// selectUsers reads accounts with what is known of their second factors.
+func selectUsers(db bun.IDB, model any) *bun.SelectQuery {
+	return db.NewSelect().Model(model).ColumnExpr("?TableColumns").ColumnExpr("f.confirmed_at AS factor_since").
+		ColumnExpr("(SELECT count(*) FROM recovery_codes WHERE factor_id = f.id) AS recovery_codes").
+		Join("LEFT JOIN factors AS f ON f.user_id = u.id AND f.confirmed_at IS NOT NULL")
 }
 
 func (r *userRow) domain() *auth.User {
 	return &auth.User{
 		ID: r.ID, Email: r.Email, PasswordHash: r.PasswordHash, Role: r.Role, CreatedAt: r.CreatedAt.UTC(), DisabledAt: utc(r.DisabledAt),
 		Quota:      auth.Quota{Bytes: r.QuotaBytes, Minutes: r.QuotaMinutes, Active: r.QuotaActive},
-		VerifiedAt: utc(r.VerifiedAt), Generation: r.Generation,
+		VerifiedAt: utc(r.VerifiedAt), Generation: r.Generation, FactorSince: utc(r.FactorSince), RecoveryCodes: r.RecoveryCodes,
 	}
 }
 
@@ -56,7 +66,7 @@ func addUser(ctx context.Context, db bun.IDB, u *auth.User) error {
 // User returns a user. NotFound: there is none of that id.
 func (db *DB) User(ctx context.Context, id uuid.UUID) (*auth.User, error) {
 	row := new(userRow)
-	if err := db.bun.NewSelect().Model(row).Where("u.id = ?", id).Scan(ctx); err != nil {
+	if err := selectUsers(db.bun, row).Where("u.id = ?", id).Scan(ctx); err != nil {
 		return nil, wrap(none(err, "There is no such account."), "read user %s", id)
 	}
 	return row.domain(), nil
@@ -65,7 +75,7 @@ func (db *DB) User(ctx context.Context, id uuid.UUID) (*auth.User, error) {
 // UserByEmail returns the user of an address. NotFound: there is none.
 func (db *DB) UserByEmail(ctx context.Context, email string) (*auth.User, error) {
 	row := new(userRow)
-	if err := db.bun.NewSelect().Model(row).Where("lower(u.email) = lower(?)", email).Scan(ctx); err != nil {
+	if err := selectUsers(db.bun, row).Where("lower(u.email) = lower(?)", email).Scan(ctx); err != nil {
 		return nil, wrap(none(err, "There is no such account."), "read a user by address")
 	}
 	return row.domain(), nil
@@ -75,15 +85,22 @@ func (db *DB) UserByEmail(ctx context.Context, email string) (*auth.User, error)
 // not known has ended. NotFound: there is no such user.
 func (db *DB) Rights(ctx context.Context, user, session uuid.UUID) (r auth.Rights, err error) {
 	err = db.bun.NewRaw(`SELECT u.email, u.role, ARRAY(SELECT permission FROM role_permissions WHERE role = u.role ORDER BY permission), u.disabled_at IS NOT NULL,
-			NOT EXISTS (SELECT FROM sessions WHERE family_id = ? AND user_id = u.id AND replaced_at IS NULL AND revoked_at IS NULL)
-		FROM users AS u WHERE u.id = ?`, session, user).Scan(ctx, &r.Email, &r.Role, pgdialect.Array(&r.Permissions), &r.Disabled, &r.Ended)
+			NOT EXISTS (SELECT FROM sessions WHERE family_id = ? AND user_id = u.id AND replaced_at IS NULL AND revoked_at IS NULL),
+			EXISTS (SELECT FROM factors WHERE user_id = u.id AND confirmed_at IS NOT NULL)
+		FROM users AS u WHERE u.id = ?`, session, user).Scan(ctx, &r.Email, &r.Role, pgdialect.Array(&r.Permissions), &r.Disabled, &r.Ended, &r.Factor)
 	return r, wrap(none(err, "There is no such account."), "read the rights of user %s", user)
+}
+
+// Roles returns the names of all roles.
+func (db *DB) Roles(ctx context.Context) (found []auth.Role, err error) {
+	err = db.bun.NewRaw("SELECT name FROM roles ORDER BY name").Scan(ctx, &found)
+	return found, wrap(err, "list the roles")
 }
 
 // Users returns a page of users, newest first.
 func (db *DB) Users(ctx context.Context, f auth.UserFilter) ([]auth.User, error) {
 	var rows []userRow
-	q := db.bun.NewSelect().Model(&rows).Order("u.id DESC").Limit(int64(min(max(f.Limit, 1), auth.MaxPage)))
+	q := selectUsers(db.bun, &rows).Order("u.id DESC").Limit(int64(min(max(f.Limit, 1), auth.MaxPage)))
 	if f.Email != "" {
 		q = q.Where("strpos(lower(u.email), lower(?)) > 0", clean(f.Email))
 	}
@@ -114,7 +131,7 @@ func (db *DB) ChangeUser(ctx context.Context, id uuid.UUID, c auth.UserChange, b
 	var u auth.User
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		row := new(userRow)
-		if err := tx.NewSelect().Model(row).Where("u.id = ?", id).For("NO KEY UPDATE").Scan(ctx); err != nil {
+		if err := selectUsers(tx, row).Where("u.id = ?", id).For("NO KEY UPDATE OF u").Scan(ctx); err != nil {
 			return none(err, "There is no such account.")
 		}
 		old := row.domain()
@@ -146,8 +163,7 @@ func (db *DB) ChangeUser(ctx context.Context, id uuid.UUID, c auth.UserChange, b
 // SetPasswordHash replaces the hash if it still is old; when it is not, the
 // password was changed meanwhile and nothing happens.
 func (db *DB) SetPasswordHash(ctx context.Context, id uuid.UUID, old, hash string) error {
-	_, err := db.bun.NewUpdate().Model((*userRow)(nil)).
-		Set("password_hash = ?", hash).Set("updated_at = clock_timestamp()").
-		Where("id = ?", id).Where("password_hash = ?", old).Exec(ctx)
+	// Beside the statement, which may end in the server's log.
+	_, err := db.bun.DB.ExecContext(ctx, "UPDATE users SET password_hash = $1, updated_at = clock_timestamp() WHERE id = $2 AND password_hash = $3", hash, id, old)
 	return wrap(err, "set the password of user %s", id)
 }

@@ -12,6 +12,6 @@ func TestDB_accounts(t *testing.T) {
 	t.Parallel()
 	authtest.TestStore(t, func(t *testing.T) auth.Store {
 		t.Helper()
-		return pgtest.New(t)
+		return people(t, pgtest.New(t))
 	})
 }

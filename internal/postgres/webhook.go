@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -216,46 +215,6 @@ func (h *Webhooks) SetKey(ctx context.Context, owner, id uuid.UUID, s webhook.Se
 func (h *Webhooks) HasKey(ctx context.Context, owner uuid.UUID) (there bool, err error) {
 	err = h.bun.NewRaw("SELECT EXISTS (SELECT FROM webhooks WHERE owner_id = ? AND url = '')", owner).Scan(ctx, &there)
 	return there, wrap(err, "look for the signing key of %s", owner)
-}
-
-// Reseal encrypts every secret with the first key that another one has encrypted, and
-// returns how many webhooks that were. It is an error when one cannot be decrypted.
-func (h *Webhooks) Reseal(ctx context.Context) (n int, err error) {
-	var ids []uuid.UUID
-	if err := h.bun.NewRaw("SELECT id FROM webhooks WHERE sealed_by <> ? ORDER BY id", h.keys.by()).Scan(ctx, &ids); err != nil {
-		return 0, wrap(err, "look for secrets of older keys")
-	}
-	var errs []error
-	for _, id := range ids {
-		err := h.inTx(ctx, func(ctx context.Context, tx bun.Tx) error { return h.reseal(ctx, tx, id) })
-		errs = append(errs, wrap(err, "encrypt the secrets of webhook %s anew", id))
-		if err == nil {
-			n++
-		}
-	}
-	return n, errors.Join(errs...)
-}
-
-func (h *Webhooks) reseal(ctx context.Context, tx bun.Tx, id uuid.UUID) error {
-	row := new(webhookRow)
-	if err := tx.NewSelect().Model(row).Where("w.id = ?", id).For("NO KEY UPDATE").Scan(ctx); err != nil {
-		return settled(noWebhook(err, id))
-	}
-	for _, sealed := range []*[]byte{&row.Secret, &row.Previous} {
-		if *sealed == nil {
-			continue
-		}
-		text, err := h.keys.open(ctx, tx.Tx, *sealed, row.SealedBy)
-		if err != nil {
-			return err
-		}
-		if *sealed, err = h.keys.seal(ctx, tx.Tx, text); err != nil {
-			return err
-		}
-	}
-	row.SealedBy = h.keys.by()
-	_, err := tx.NewUpdate().Model(row).Column("secret", "previous", "sealed_by").WherePK().Exec(ctx)
-	return err
 }
 
 // secrets returns those that sign what is sent now, the present one first.

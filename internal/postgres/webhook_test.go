@@ -139,7 +139,11 @@ func TestReseal(t *testing.T) {
 	before := secretsOf(t, h, w)
 
 	fresh := strings.Repeat("f", 32)
-	_, err = hooks(t, db, fresh).Reseal(ctx)
+	user := addUser(t, db)
+	seed := addFactor(t, people(t, db), user)
+	addFactor(t, people(t, db), owner)
+
+	_, err = db.Reseal(ctx, []string{fresh})
 	if err == nil || strings.Contains(err.Error(), sealKey) {
 		t.Errorf("got %v, want an error: the old key is gone", err)
 	}
@@ -147,13 +151,16 @@ func TestReseal(t *testing.T) {
 	if got := secretsOf(t, both, w); !slices.Equal(got, before) {
 		t.Error("what the old key has encrypted cannot be read beside the new one")
 	}
-	n, err := both.Reseal(ctx)
+	n, err := db.Reseal(ctx, []string{fresh, sealKey})
 	ok(t, err)
-	if again, err := both.Reseal(ctx); n != 2 || again != 0 || err != nil {
-		t.Errorf("got %d, then %d, %v, want 2, then 0", n, again, err)
+	if again, err := db.Reseal(ctx, []string{fresh, sealKey}); n != 4 || again != 0 || err != nil {
+		t.Errorf("got %d, then %d, %v, want 4, then 0", n, again, err)
 	}
 	if got := secretsOf(t, hooks(t, db, fresh), w); !slices.Equal(got, before) {
 		t.Error("the new key alone does not open the secrets")
+	}
+	if f, err := people(t, db, fresh).Factor(ctx, user); err != nil || f.Seed != seed {
+		t.Errorf("the new key alone does not open the seeds: %v", err)
 	}
 }
 

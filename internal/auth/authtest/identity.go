@@ -38,7 +38,7 @@ func (s *Store) UseIdentity(_ context.Context, k auth.IdentityKey, at time.Time)
 	}
 	i.UsedAt = at
 	s.identities[k] = i
-	u := s.users[i.UserID]
+	u := s.withFactor(s.users[i.UserID])
 	return &u, nil
 }
 

@@ -46,6 +46,7 @@ type Store struct {
 	roles    map[auth.Role][]auth.Permission // besides Roles
 	entries  []auth.Entry
 	keys     map[uuid.UUID]auth.Key
+	factors  map[uuid.UUID]*factor // by user
 
 	identities map[auth.IdentityKey]auth.Identity
 	handshakes map[auth.TokenHash]time.Time // that were finished, with when they expire
@@ -99,6 +100,7 @@ func (s *Store) User(_ context.Context, id uuid.UUID) (*auth.User, error) {
 	if !ok {
 		return nil, errNoUser
 	}
+	u = s.withFactor(u)
 	return &u, nil
 }
 
@@ -108,6 +110,7 @@ func (s *Store) UserByEmail(_ context.Context, email string) (*auth.User, error)
 	defer s.mu.Unlock()
 	for _, u := range s.users {
 		if u.Email == email {
+			u = s.withFactor(u)
 			return &u, nil
 		}
 	}
@@ -129,7 +132,14 @@ func (s *Store) Rights(_ context.Context, user, session uuid.UUID) (auth.Rights,
 			ended = false
 		}
 	}
-	return auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Ended: ended}, nil
+	return auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Ended: ended, Factor: s.confirmed(user) != nil}, nil
+}
+
+// Roles implements auth.Store.
+func (s *Store) Roles(context.Context) ([]auth.Role, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(Roles)), nil
 }
 
 // Users implements auth.Store.
@@ -140,7 +150,7 @@ func (s *Store) Users(_ context.Context, f auth.UserFilter) ([]auth.User, error)
 	page := []auth.User{}
 	for _, u := range all {
 		if len(page) < f.Limit && fits(u, f) {
-			page = append(page, u)
+			page = append(page, s.withFactor(u))
 		}
 	}
 	return page, nil
@@ -161,7 +171,7 @@ func (s *Store) ChangeUser(_ context.Context, id uuid.UUID, c auth.UserChange, b
 	if !ok {
 		return nil, errNoUser
 	}
-	u := c.Apply(old)
+	u := c.Apply(s.withFactor(old))
 	if _, ok := s.permissions(u.Role); !ok {
 		return nil, fault.New(fault.Invalid, "There is no such role.").WithCode("unknown_role").With("field", "role")
 	}
@@ -209,6 +219,7 @@ func (s *Store) DeleteUser(id uuid.UUID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.users, id)
+	delete(s.factors, id)
 	s.forget(id)
 	maps.DeleteFunc(s.identities, func(_ auth.IdentityKey, i auth.Identity) bool { return i.UserID == id })
 	maps.DeleteFunc(s.keys, func(_ uuid.UUID, k auth.Key) bool { return k.UserID == id })

@@ -56,6 +56,12 @@ func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 		"no sign-in slips by a new password":    testSignInWhileChanging,
 		"an address is verified once":           testVerifyEmail,
 		"mails are sent one by one":             testMails,
+		"a factor is confirmed once":            testFactors,
+		"a factor ends other sign-ins":          testFactorChanges,
+		"a step is spent once":                  testSpendStep,
+		"of many who spend a step, one does":    testSpendStepAtOnce,
+		"recovery codes are spent once":         testRecoveryCodes,
+		"there are roles":                       testRoles,
 		"an address gets so many mails an hour": testMailLimit,
 	} {
 		t.Run(name, func(t *testing.T) {

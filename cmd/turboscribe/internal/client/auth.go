@@ -37,24 +37,46 @@ type credentials struct {
 	Password string `json:"password"`
 }
 
+type proof struct {
+	Challenge string `json:"challenge"`
+	Code      string `json:"code"`
+}
+
 type grant struct {
 	UserID    string
 	Token     string
 	ExpiresAt time.Time
 }
 
-// Login signs in and keeps the sign-in.
-func (c *Client) Login(ctx context.Context, email, password string) error {
+// Login signs in and keeps the sign-in. Code is called for one of the account's second
+// factor, if it has one.
+func (c *Client) Login(ctx context.Context, email, password string, code func(context.Context) (string, error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ctx, cancel := within(ctx, c.timeout)
-	defer cancel()
-	got, err := c.send(ctx, c.request(http.MethodPost, apiRoot+"/auth/login", credentials{Email: email, Password: password}))
+	got, err := c.signIn(ctx, "/auth/login", credentials{Email: email, Password: password})
+	if refused, ok := errors.AsType[*Error](err); ok && refused.Code == "second_factor_required" {
+		got, err = c.finish(ctx, refused.challenge, code)
+	}
 	if err != nil {
 		return err
 	}
 	_, err = c.keep(got, session{Email: email})
 	return err
+}
+
+func (c *Client) signIn(ctx context.Context, path string, in any) (*reply, error) {
+	ctx, cancel := within(ctx, c.timeout)
+	defer cancel()
+	return c.send(ctx, c.request(http.MethodPost, apiRoot+path, in))
+}
+
+// finish takes as long to ask for the code as the person needs.
+func (c *Client) finish(ctx context.Context, challenge string, code func(context.Context) (string, error)) (*reply, error) {
+	text, err := code(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.signIn(ctx, "/auth/second-factor", proof{Challenge: challenge, Code: text})
 }
 
 // Logout ends the sign-in here and on the server. It is gone here even when the

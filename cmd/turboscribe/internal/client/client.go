@@ -104,6 +104,7 @@ type Error struct {
 	Message   string
 	RequestID string
 	after     time.Duration // the server asks to wait this long
+	challenge string        // the server asks for a second factor
 }
 
 // Error returns the server's sentence, with the id of the request when the
@@ -260,6 +261,7 @@ func (r *reply) refusal() *Error {
 			Code      string
 			Message   string
 			RequestID string `json:"request_id"`
+			Details   struct{ Challenge string }
 		}
 	}
 	e := &Error{Status: r.status, after: retryAfter(r.header), RequestID: r.header.Get("X-Request-Id")}
@@ -267,7 +269,7 @@ func (r *reply) refusal() *Error {
 		e.Message = fmt.Sprintf("The server answered %d %s.", r.status, http.StatusText(r.status))
 		return e
 	}
-	e.Code, e.Message = in.Error.Code, in.Error.Message
+	e.Code, e.Message, e.challenge = in.Error.Code, in.Error.Message, in.Error.Details.Challenge
 	if in.Error.RequestID != "" {
 		e.RequestID = in.Error.RequestID
 	}
