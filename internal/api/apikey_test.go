@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -121,4 +123,33 @@ func TestAPIKeys_endWithTheAccount(t *testing.T) {
 	w.do(t, call{path: "/api/v1/me", header: bearing(k.Key)}).expect(t, 200, "")
 	w.clock.advance(time.Hour + time.Second)
 	w.do(t, call{path: "/api/v1/me", header: bearing(k.Key)}).expect(t, 401, "key_expired")
+}
+
+// TestAPIKeys_guessing: who tries keys that nobody has is refused without a look into the
+// database, and a key that was good goes on at the same address.
+func TestAPIKeys_guessing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := w.makeKey(t, "user", `{"name":"backup","scopes":["transcriptions:read"]}`)
+	other := w.makeKey(t, "other", `{"name":"backup","scopes":["transcriptions:read"]}`)
+	w.do(t, call{path: "/api/v1/transcriptions", header: bearing(k.Key)}).expect(t, 200, "")
+	refused := 0
+	for i := range 70 {
+		got := w.do(t, call{path: "/api/v1/transcriptions", header: bearing(fmt.Sprintf("ts_guess_%d", i))})
+		if got.StatusCode == http.StatusTooManyRequests {
+			got.expect(t, 429, "too_many_requests")
+			refused++
+			continue
+		}
+		got.expect(t, 401, "key_invalid")
+	}
+	if refused == 0 || refused > 10 {
+		t.Errorf("%d of 70 were refused", refused)
+	}
+	w.do(t, call{path: "/api/v1/transcriptions", header: bearing(k.Key)}).expect(t, 200, "")
+	w.do(t, call{path: "/api/v1/limits", header: bearing("ts_guess")}).expect(t, 200, "")
+	got := w.do(t, call{path: "/api/v1/transcriptions", header: bearing(other.Key)})
+	if got.StatusCode != http.StatusTooManyRequests || got.Header.Get("Retry-After") == "" {
+		t.Errorf("one that was not seen yet: got %d with %q, want it to wait for a moment", got.StatusCode, got.Header.Get("Retry-After"))
+	}
 }

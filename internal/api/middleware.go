@@ -149,7 +149,7 @@ func (s *Server) authenticator(c echo.Context, token string, bearer bool) func(c
 	case bearer && auth.IsUploadToken(token) && c.Path() == uploadPath:
 		return s.auth.AuthenticateUpload
 	case bearer && auth.IsKey(token):
-		return s.auth.AuthenticateKey
+		return s.authenticateKey(c)
 	default:
 		return s.auth.Authenticate
 	}

@@ -71,6 +71,7 @@ type Server struct {
 	cookies        cookies
 	classes        classes
 	limiter        *rate.Limiter
+	keyring        keyring
 	origins        *http.CrossOriginProtection
 	hsts           string
 	uploads        chan struct{} // a token for each upload on its way

@@ -101,6 +101,9 @@ func (l *Limiter) Spend(buckets ...Bucket) []Level {
 	return levels
 }
 
+// Levels returns how buckets stand as far as this process knows, and takes nothing.
+func (l *Limiter) Levels(buckets ...Bucket) []Level { return l.local.take(ask(0, buckets)) }
+
 // Run tells the store what is spent until ctx ends.
 func (l *Limiter) Run(ctx context.Context) error {
 	if l.shared == nil {
