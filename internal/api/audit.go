@@ -3,13 +3,11 @@ package api
 import (
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
-	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
 type entryJSON struct {
@@ -84,10 +82,10 @@ func readEntryFilter(q url.Values) (f auth.EntryFilter, err error) {
 	if f.SubjectID, err = readOptionalID(q, "subject"); err != nil {
 		return f, err
 	}
-	if f.Since, err = readOptionalTime(q, "since"); err != nil {
+	if f.Since, err = readTime(q, "since"); err != nil {
 		return f, err
 	}
-	if f.Until, err = readOptionalTime(q, "until"); err != nil {
+	if f.Until, err = readTime(q, "until"); err != nil {
 		return f, err
 	}
 	if f.Limit, err = readLimit(q); err != nil {
@@ -95,18 +93,4 @@ func readEntryFilter(q url.Values) (f auth.EntryFilter, err error) {
 	}
 	f.Before, err = parsePlace(q.Get("cursor"))
 	return f, err
-}
-
-// readOptionalTime returns the moment in a parameter of the query, the zero one where
-// there is none.
-func readOptionalTime(q url.Values, name string) (time.Time, error) {
-	text := q.Get(name)
-	if text == "" {
-		return time.Time{}, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fault.New(fault.Invalid, "The parameter %s must be a moment such as 2026-03-01T12:00:00Z.", name).WithCode("invalid_time").With("field", name)
-	}
-	return at, nil
 }

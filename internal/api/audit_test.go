@@ -79,7 +79,7 @@ func TestAudit_refusesFilters(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for query, code := range map[string]string{
-		"user=ada": "invalid_id", "subject=ada": "invalid_id", "since=yesterday": "invalid_time", "until=1": "invalid_time",
+		"user=ada": "invalid_id", "subject=ada": "invalid_id", "since=yesterday": "invalid_time", "until=1": "invalid_time", "since=0000-01-01": "invalid_time", "until=0000-12-31T23:59:59Z": "invalid_time", "since=0001-01-01T00:00:00%2B01:00": "invalid_time",
 		"limit=0": "invalid_limit", "limit=101": "invalid_limit", "cursor=x": "invalid_cursor",
 	} {
 		w.do(t, call{actor: "admin", path: "/api/v1/admin/audit?" + query}).expect(t, 400, code)

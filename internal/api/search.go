@@ -78,17 +78,18 @@ func readFilter(q url.Values) (transcription.Filter, error) {
 	if err := readPlacing(q, &f); err != nil {
 		return f, err
 	}
-	for name, into := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
-		if err := readTime(q, name, into); err != nil {
-			return f, err
-		}
+	var err error
+	if f.From, err = readTime(q, "from"); err != nil {
+		return f, err
+	}
+	if f.To, err = readTime(q, "to"); err != nil {
+		return f, err
 	}
 	for name, into := range map[string]*time.Duration{"minDuration": &f.MinDuration, "maxDuration": &f.MaxDuration} {
 		if err := readSeconds(q, name, into); err != nil {
 			return f, err
 		}
 	}
-	var err error
 	if f.Limit, err = readLimit(q); err != nil {
 		return f, err
 	}
@@ -120,19 +121,19 @@ func readPlacing(q url.Values, f *transcription.Filter) error {
 	return nil
 }
 
-// readTime reads a moment (RFC 3339) or the beginning of a day in UTC.
-func readTime(q url.Values, name string, into *time.Time) error {
+// readTime reads a moment (RFC 3339) or the beginning of a day in UTC, the zero time where
+// there is none. The database knows no year 0.
+func readTime(q url.Values, name string) (time.Time, error) {
 	text := q.Get(name)
 	if text == "" {
-		return nil
+		return time.Time{}, nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(layout, text); err == nil {
-			*into = at
-			return nil
+		if at, err := time.Parse(layout, text); err == nil && at.UTC().Year() > 0 {
+			return at, nil
 		}
 	}
-	return fault.New(fault.Invalid, "The time %s must look like 2026-01-31 or 2026-01-31T09:30:00Z.", name).WithCode("invalid_time").With("field", name)
+	return time.Time{}, fault.New(fault.Invalid, "The time %s must look like 2026-01-31 or 2026-01-31T09:30:00Z.", name).WithCode("invalid_time").With("field", name)
 }
 
 // readSeconds reads a length.

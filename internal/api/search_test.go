@@ -60,7 +60,7 @@ func TestListTranscriptions_filters(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]string{
-		"tags=x": "unknown_parameter", "from=yesterday": "invalid_time", "to=2026-13-01": "invalid_time", "minDuration=long": "invalid_duration", "maxDuration=-1": "invalid_duration", "maxDuration=NaN": "invalid_duration",
+		"tags=x": "unknown_parameter", "from=yesterday": "invalid_time", "to=2026-13-01": "invalid_time", "from=0000-01-01": "invalid_time", "minDuration=long": "invalid_duration", "maxDuration=-1": "invalid_duration", "maxDuration=NaN": "invalid_duration",
 		"minDuration=2&maxDuration=1": "empty_range", "from=2026-02-01&to=2026-01-01": "empty_range", "q=" + url.QueryEscape(strings.Repeat("ä", 501)): "query_too_long", "q=a%00b": "malformed_query", "tag=%00": "malformed_query",
 	} {
 		w.do(t, call{actor: "user", path: "/api/v1/transcriptions?" + query}).expect(t, 400, want)
