@@ -81,10 +81,11 @@ func writeError(c echo.Context, status int, f *fault.Error) error {
 	if details == nil {
 		details = map[string]any{}
 	}
-	return c.JSON(status, map[string]any{
-		"status": "error",
-		"error":  errorJSON{Code: f.Code, Message: f.Message, Details: details, RequestID: h.Get(echo.HeaderXRequestID)},
-	})
+	e := errorJSON{Code: f.Code, Message: f.Message, Details: details, RequestID: h.Get(echo.HeaderXRequestID)}
+	if wantsPage(c) {
+		return writePage(c, status, e)
+	}
+	return c.JSON(status, map[string]any{"status": "error", "error": e})
 }
 
 // answerTo returns the status and the fault that an error is answered with.

@@ -252,6 +252,43 @@ func TestSignInByProvider_refused(t *testing.T) {
 	v.request(t, "GET", "/api/v1/auth/oidc/id", "").expect(t, 503, "provider_unavailable")
 }
 
+// TestSignInByProvider_page: a person whom a browser has brought here was shown JSON.
+func TestSignInByProvider_page(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t)
+	p.server.Behave(oidctest.Rules{Person: oidctest.Person{Subject: "8", Email: "other@example.com", Verified: true}})
+	v := p.visitor(t)
+	back := v.begin(t)
+	in := call{path: back, header: map[string]string{"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "X-Request-Id": "seen"}}
+	for _, c := range v.jar.Cookies(must(t, p.url+"/api/v1/auth")) {
+		in.header["Cookie"] = c.String()
+	}
+	got := p.do(t, in)
+	if got.StatusCode != http.StatusConflict || !strings.HasPrefix(got.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("got %d, %s", got.StatusCode, got.Header.Get("Content-Type"))
+	}
+	for _, part := range []string{"There is an account with your e-mail address.", "link_required", "request seen", "<main>"} {
+		if !strings.Contains(got.body, part) {
+			t.Errorf("the page lacks %q:\n%s", part, got.body)
+		}
+	}
+	if csp := got.Header.Get("Content-Security-Policy"); strings.Count(csp, "'sha256-") != 1 || strings.Contains(csp, "unsafe") {
+		t.Errorf("got the policy %q", csp)
+	}
+	if !strings.Contains(p.log.String(), `"code":"link_required"`) {
+		t.Error("the log does not say why")
+	}
+	for accept, page := range map[string]bool{"": false, "*/*": false, "application/json": false, "text/html": true} {
+		got := p.do(t, call{path: "/api/v1/auth/oidc/id?returnTo=//<b>", header: map[string]string{"Accept": accept}})
+		if strings.Contains(got.body, "<main>") != page || page && strings.Contains(got.body, "<b>") {
+			t.Errorf("%q: got %s", accept, got.body)
+		}
+	}
+	if got := p.do(t, call{path: "/api/v1/me", header: map[string]string{"Accept": "text/html"}}); strings.Contains(got.body, "<main>") {
+		t.Error("the API answers with a page")
+	}
+}
+
 func TestLinkProvider(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t)

@@ -5,8 +5,11 @@ import (
 	_ "embed" // the page
 	"encoding/base64"
 	"fmt"
+	"html/template"
+	"mime"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -29,6 +32,49 @@ func pageCSP(html string) string {
 	}
 	return "default-src 'none'; connect-src 'self'; script-src" + hashes["script"] + "; style-src" + hashes["style"] +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+// errorHTML says why something was refused, to a person whom a browser has brought there.
+//
+//go:embed error.html
+var errorHTML string
+
+var (
+	errorPage = template.Must(template.New("error").Parse(errorHTML))
+	errorCSP  = pageCSP(errorHTML)
+)
+
+// pageKey is set where people come by themselves, and no script is there to read JSON.
+const pageKey = "page"
+
+// visited has a browser shown a page where it is refused. Programs get JSON there, too.
+func visited(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Set(pageKey, true)
+		return next(c)
+	}
+}
+
+// wantsPage reports whether an error is for a person to read.
+func wantsPage(c echo.Context) bool {
+	if c.Get(pageKey) == nil {
+		return false
+	}
+	for accepted := range strings.SplitSeq(c.Request().Header.Get(echo.HeaderAccept), ",") {
+		if kind, _, err := mime.ParseMediaType(accepted); err == nil && kind == echo.MIMETextHTML {
+			return true
+		}
+	}
+	return false
+}
+
+func writePage(c echo.Context, status int, e errorJSON) error {
+	var page strings.Builder
+	if err := errorPage.Execute(&page, e); err != nil {
+		return fmt.Errorf("write the page of an error: %w", err)
+	}
+	c.Response().Header().Set("Content-Security-Policy", errorCSP)
+	return c.HTML(status, page.String())
 }
 
 func (s *Server) accountPage(c echo.Context) error {

@@ -40,6 +40,7 @@ func NewContract(ctx context.Context) (*Contract, error) {
 	if err := doc.Validate(ctx); err != nil {
 		return nil, fmt.Errorf("validate the description: %w", err)
 	}
+	readPages()
 	closeObjects(doc)
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
@@ -47,6 +48,12 @@ func NewContract(ctx context.Context) (*Contract, error) {
 	}
 	return &Contract{doc: doc, router: router}, nil
 }
+
+// readPages has the library take pages for text, which it refuses by itself. That is one
+// setting for the whole process.
+var readPages = sync.OnceFunc(func() {
+	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.RegisteredBodyDecoder("text/plain"))
+})
 
 // closeObjects forbids fields that are not described. Clients have to bear new
 // ones, this project has to describe them.
