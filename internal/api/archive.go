@@ -73,7 +73,7 @@ type archive struct {
 }
 
 func (a *archive) write() error {
-	for _, part := range []func() error{a.account, a.signIns, a.apiKeys, a.receivers, a.deliveries, a.folders, a.recordings} {
+	for _, part := range []func() error{a.account, a.identities, a.signIns, a.apiKeys, a.receivers, a.deliveries, a.folders, a.recordings} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -139,6 +139,14 @@ func (a *archive) account() error {
 		return err
 	}
 	return a.file("usage.json", newUsageJSON(used, quota))
+}
+
+func (a *archive) identities() error {
+	found, err := a.auth.Identities(a.ctx, a.who)
+	if err != nil {
+		return err
+	}
+	return a.file("identities.json", newIdentitiesJSON(found).Items)
 }
 
 func (a *archive) signIns() error {

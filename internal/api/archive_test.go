@@ -22,6 +22,8 @@ func TestExportMe(t *testing.T) {
 	foreign := w.store.add(t, w.ids["other"], another).String()
 	w.do(t, call{actor: "user", method: "PUT", path: "/api/v1/transcriptions/" + id, body: `{"segments":[{"start":0,"end":1,"text":"Corrected."}]}`}).expect(t, 200, "")
 	w.addWebhook(t, "user")
+	w.addIdentity(t, "user")
+	w.addIdentity(t, "other")
 	key, text := w.addKey(t)
 
 	got := w.do(t, call{actor: "user", path: "/api/v1/me/export?media=true"})
@@ -29,7 +31,7 @@ func TestExportMe(t *testing.T) {
 	files := unzip(t, got.body)
 	folder := "transcriptions/" + id + "/"
 	want := []string{
-		"account.json", "api-keys.json", "deliveries.json", "folders.json", "sessions.json", "usage.json", "webhooks.json",
+		"account.json", "api-keys.json", "deliveries.json", "folders.json", "identities.json", "sessions.json", "usage.json", "webhooks.json",
 		folder + "history.json", folder + "recording-interview.mp3", folder + "revisions.json", folder + "transcript.json", folder + "transcript.txt", folder + "transcription.json",
 		"transcriptions/" + waits + "/history.json", "transcriptions/" + waits + "/recording-interview.mp3", "transcriptions/" + waits + "/revisions.json", "transcriptions/" + waits + "/transcription.json",
 	}
@@ -46,7 +48,7 @@ func TestExportMe(t *testing.T) {
 		}
 	}
 	for name, part := range map[string]string{
-		"account.json": "user@example.com", "api-keys.json": key.Prefix, "webhooks.json": "https://example.com/", "sessions.json": `"current":true`,
+		"account.json": "user@example.com", "api-keys.json": key.Prefix, "webhooks.json": "https://example.com/", "sessions.json": `"current":true`, "identities.json": `"subject": "user"`,
 		folder + "transcript.txt": "Corrected.", folder + "revisions.json": `"text":"Corrected."`, folder + "history.json": `"type":"edited"`,
 		folder + "recording-interview.mp3": "recording of ",
 	} {

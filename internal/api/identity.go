@@ -86,11 +86,15 @@ func (s *Server) listIdentities(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	return answer(c, http.StatusOK, newIdentitiesJSON(found))
+}
+
+func newIdentitiesJSON(found []auth.Identity) itemsJSON[identityJSON] {
 	out := itemsJSON[identityJSON]{Items: make([]identityJSON, len(found))}
 	for i, id := range found {
 		out.Items[i] = identityJSON{Provider: id.Provider, Subject: id.Subject, CreatedAt: timestamp(id.CreatedAt), LastUsedAt: timestamp(id.UsedAt)}
 	}
-	return answer(c, http.StatusOK, out)
+	return out
 }
 
 // beginLink tells a page where to go. It cannot be sent there: a script would follow on
