@@ -11,6 +11,7 @@ import (
 type passwordJSON struct {
 	CurrentPassword string `json:"currentPassword"`
 	NewPassword     string `json:"newPassword"`
+	RevokeKeys      bool   `json:"revokeKeys"`
 }
 
 type newEmailJSON struct {
@@ -51,7 +52,7 @@ func carryOut[T any](c echo.Context, status int, do func(ctx context.Context, in
 
 func (s *Server) changePassword(c echo.Context) error {
 	return carryOut(c, http.StatusNoContent, func(ctx context.Context, in passwordJSON) error {
-		return s.auth.ChangePassword(ctx, actor(c), in.CurrentPassword, in.NewPassword)
+		return s.auth.ChangePassword(ctx, actor(c), in.CurrentPassword, in.NewPassword, in.RevokeKeys)
 	})
 }
 

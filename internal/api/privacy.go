@@ -25,8 +25,8 @@ func newReceiptJSON(r *privacy.Receipt) receiptJSON {
 	return receiptJSON{ReceiptID: r.ID, DeletedAt: timestamp(r.DeletedAt), Counts: r.Counts, Status: status, VerifiedAt: timestamp(r.VerifiedAt)}
 }
 
-// proofBody is how somebody proves that an account is theirs. Who has just signed in
-// needs none.
+// proofBody is how somebody proves that an account is theirs. Who has no password and has
+// just signed in needs none.
 type proofBody struct {
 	Password string `json:"password"`
 }

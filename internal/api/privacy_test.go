@@ -37,14 +37,19 @@ func TestDeleteMe(t *testing.T) {
 	}
 }
 
-// Without a password a sign-in of the last minutes will do, and no older one.
+// Who has a password gives it, however lately they have signed in; for who has none a recent
+// sign-in will do, and no older one.
 func TestDeleteMe_withoutPassword(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.clock.advance(4 * time.Minute)
-	w.do(t, call{actor: "other", method: "DELETE", path: "/api/v1/me"}).expect(t, 200, "")
-	w.clock.advance(2 * time.Minute)
-	w.do(t, call{actor: "user", method: "DELETE", path: "/api/v1/me"}).expect(t, 403, "sign_in_again")
+	p := newPortal(t)
+	p.do(t, call{actor: "user", method: "DELETE", path: "/api/v1/me"}).expect(t, 403, "wrong_password")
+	late, v := p.visitor(t), p.visitor(t)
+	late.signIn(t).expect(t, 303, "")
+	p.clock.advance(16 * time.Minute)
+	late.request(t, "POST", "/api/v1/auth/refresh", "").expect(t, 200, "")
+	late.request(t, "DELETE", "/api/v1/me", "").expect(t, 403, "recent_sign_in_required")
+	v.signIn(t).expect(t, 303, "")
+	v.request(t, "DELETE", "/api/v1/me", "").expect(t, 200, "")
 }
 
 func TestDeleteMe_lastAdmin(t *testing.T) {

@@ -214,11 +214,11 @@ func TestService_ChangePassword_underAttack(t *testing.T) {
 			t.Fatal("the attack went through")
 		}
 	}
-	if err := s.ChangePassword(from(t, "192.0.2.1", ""), who, password, next); err != nil {
+	if err := s.ChangePassword(from(t, "192.0.2.1", ""), who, password, next, false); err != nil {
 		t.Errorf("the owner cannot change it: %v", err)
 	}
 	for i := range 11 {
-		err := s.ChangePassword(from(t, fmt.Sprintf("172.16.%d.1", i), ""), who, "wrong password", password)
+		err := s.ChangePassword(from(t, fmt.Sprintf("172.16.%d.1", i), ""), who, "wrong password", password, false)
 		if refused := code(err) == "too_many_attempts"; refused != (i == 10) {
 			t.Errorf("the %d. guess with a stolen sign-in: got %v", i+1, err)
 		}

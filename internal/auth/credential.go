@@ -14,15 +14,16 @@ const (
 )
 
 // ChangePassword gives the caller another password, and ends all their sign-ins but this
-// one. Forbidden wrong_password: the present one is another; recent_sign_in_required: there
-// is none. Invalid: as for Register.
-func (s *Service) ChangePassword(ctx context.Context, who Actor, current, password string) error {
+// one. Keys has their API keys end, too: programs go on otherwise, since a password is
+// changed for other reasons than a thief. Forbidden wrong_password: the present one is
+// another; recent_sign_in_required: there is none. Invalid: as for Register.
+func (s *Service) ChangePassword(ctx context.Context, who Actor, current, password string, keys bool) error {
 	u, err := s.confirm(ctx, who, current)
 	if err != nil {
 		return err
 	}
 	entry := Entry{Action: PasswordChanged, UserID: u.ID, SubjectID: u.ID, Details: map[string]any{"how": "changed"}}
-	return s.setPassword(ctx, u, password, PasswordChange{Keep: who.SessionID, Entry: origin(ctx, entry)})
+	return s.setPassword(ctx, u, password, PasswordChange{Keep: who.SessionID, Keys: keys, Entry: origin(ctx, entry)})
 }
 
 // confirm has the caller prove with the password that the account is theirs: an open
@@ -80,7 +81,8 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	return s.ask(ctx, ResetMail, email)
 }
 
-// ResetPassword sets another password by the token of such a mail, and ends all sign-ins.
+// ResetPassword sets another password by the token of such a mail, and ends all sign-ins and
+// API keys: who does not know the password does not know who has used the account.
 // Invalid ticket_invalid, or as for Register.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
 	t, err := s.ticket(ctx, token, ResetPassword)
@@ -92,7 +94,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		return spent(err)
 	}
 	entry := Entry{Action: PasswordChanged, UserID: u.ID, SubjectID: u.ID, Details: map[string]any{"how": "reset"}}
-	return s.setPassword(ctx, u, password, PasswordChange{Ticket: &t.Hash, Entry: origin(ctx, entry)})
+	return s.setPassword(ctx, u, password, PasswordChange{Ticket: &t.Hash, Keys: true, Entry: origin(ctx, entry)})
 }
 
 // ResendVerification has a mail sent with which the person of that address can prove

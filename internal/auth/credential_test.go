@@ -79,7 +79,7 @@ func TestService_ChangePassword(t *testing.T) {
 		{password, ada, "password_too_common"},
 		{password, next, ""},
 	} {
-		if err := m.ChangePassword(t.Context(), who, tt.current, tt.fresh); code(err) != tt.want {
+		if err := m.ChangePassword(t.Context(), who, tt.current, tt.fresh, false); code(err) != tt.want {
 			t.Errorf("%s to %s: got %v, want %q", tt.current, tt.fresh, err, tt.want)
 		}
 	}
@@ -94,7 +94,7 @@ func TestService_ChangePassword(t *testing.T) {
 	if letters := m.post(t); len(letters) != 1 || letters[0].To != ada || letters[0].Subject != "Your password was changed" {
 		t.Errorf("got %+v, want a notice", letters)
 	}
-	if err := m.ChangePassword(t.Context(), auth.Actor{}, next, password); code(err) != "unauthenticated" {
+	if err := m.ChangePassword(t.Context(), auth.Actor{}, next, password, false); code(err) != "unauthenticated" {
 		t.Errorf("nobody: got %v", err)
 	}
 }
@@ -104,6 +104,10 @@ func TestService_ResetPassword(t *testing.T) {
 	m := newMailed(t)
 	g := register(t, m.Service)
 	m.post(t)
+	_, key, err := m.CreateKey(t.Context(), m.who(t, g), auth.NewKey{Name: "backup", Scopes: []auth.Permission{auth.ReadTranscriptions}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := m.ForgotPassword(t.Context(), "ADA@example.com "); err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +123,9 @@ func TestService_ResetPassword(t *testing.T) {
 	}
 	if err := m.ResetPassword(t.Context(), token, next); code(err) != "ticket_invalid" {
 		t.Errorf("again: got %v, want ticket_invalid", err)
+	}
+	if _, err := m.AuthenticateKey(t.Context(), key); code(err) != "key_invalid" {
+		t.Errorf("a key of before: got %v, want key_invalid", err)
 	}
 	if _, err := m.Refresh(t.Context(), g.Refresh); code(err) != "session_expired" {
 		t.Errorf("the sign-in of before: got %v, want session_expired", err)
@@ -292,7 +299,7 @@ func TestService_ChangePassword_addressUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.post(t)
-	if err := m.ChangePassword(t.Context(), owner, password, next); err != nil {
+	if err := m.ChangePassword(t.Context(), owner, password, next, false); err != nil {
 		t.Fatal(err)
 	}
 	m.box.Refuse(nil)

@@ -39,13 +39,14 @@ type PasswordChange struct {
 	New    string // its hash
 	At     time.Time
 	Keep   uuid.UUID  // the sign-in that does not end; zero: all end
+	Keys   bool       // the API keys end, too
 	Ticket *TokenHash // that allows it and is used up; nil: none is needed
-	Entry  Entry
+	Entry  Entry      // one of each key that ends is like it
 }
 
 // CredentialStore keeps what people sign in with.
 type CredentialStore interface {
-	// ChangePassword changes it, ends sign-ins, makes every ticket of the user useless,
+	// ChangePassword changes it, ends sign-ins and, if asked to, API keys, makes every ticket of the user useless,
 	// forgets waiting VerificationMails of theirs to other addresses, and moves the
 	// generation on, all or nothing. With a ticket the user's address is verified besides.
 	// Conflict: Old is not the hash any more. NotFound: the ticket is gone.

@@ -76,7 +76,7 @@ func dropTickets(ctx context.Context, tx bun.Tx, user uuid.UUID) error {
 	return err
 }
 
-// ChangePassword changes it, ends sign-ins, makes every ticket of the user useless,
+// ChangePassword changes it, ends sign-ins and, if asked to, API keys, makes every ticket of the user useless,
 // forgets waiting verifications of other addresses, and moves the generation on, all or
 // nothing. With a ticket the user's address is verified besides. Conflict: Old is not the
 // hash any more. NotFound: the ticket is gone.
@@ -95,6 +95,11 @@ func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordChange) error {
 		}
 		if err := endSignIns(ctx, tx, c.UserID, c.Keep, c.At); err != nil {
 			return err
+		}
+		if c.Keys {
+			if err := deleteKeys(ctx, tx, c.UserID, c.Entry); err != nil {
+				return err
+			}
 		}
 		return audit(ctx, tx, c.Entry)
 	})

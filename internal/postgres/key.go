@@ -94,6 +94,22 @@ func (db *DB) DeleteKey(ctx context.Context, owner, id uuid.UUID, e auth.Entry) 
 	return wrap(err, "delete key %s", id)
 }
 
+// deleteKeys deletes all keys of an owner, with an entry for each.
+func deleteKeys(ctx context.Context, tx bun.Tx, owner uuid.UUID, e auth.Entry) error {
+	var rows []keyRow
+	if err := tx.NewDelete().Model(&rows).Where("user_id = ?", owner).Returning("*").Scan(ctx); err != nil {
+		return err
+	}
+	e.Action = auth.KeyRevoked
+	for i := range rows {
+		e.Details = rows[i].domain().Facts()
+		if err := audit(ctx, tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // KeyByHash returns a key and the rights of its owner. NotFound: there is none.
 func (db *DB) KeyByHash(ctx context.Context, hash auth.TokenHash) (*auth.Key, auth.Rights, error) {
 	row := new(struct {

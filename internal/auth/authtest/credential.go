@@ -67,6 +67,14 @@ func (s *Store) ChangePassword(_ context.Context, c auth.PasswordChange) error {
 	s.users[u.ID] = u
 	s.dropTickets(u)
 	s.end(c.At, func(session auth.Session) bool { return session.UserID == u.ID && session.FamilyID != c.Keep })
+	if c.Keys {
+		for _, k := range s.keysOf(u.ID) {
+			delete(s.keys, k.ID)
+			if err := s.addEntry(auth.Entry{Action: auth.KeyRevoked, UserID: c.Entry.UserID, SubjectID: u.ID, IP: c.Entry.IP, RequestID: c.Entry.RequestID, Details: k.Facts()}); err != nil {
+				return err
+			}
+		}
+	}
 	return s.addEntry(c.Entry)
 }
 

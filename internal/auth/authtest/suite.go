@@ -52,6 +52,7 @@ func TestStore(t *testing.T, open func(t *testing.T) auth.Store) {
 		"all sign-ins but one are ended":        testEndSignIns,
 		"tickets are good for one purpose":      testTickets,
 		"a new password ends what was before":   testChangePassword,
+		"a new password ends keys if asked to":  testChangePasswordAndKeys,
 		"a ticket changes a password once":      testChangePasswordByTicket,
 		"no sign-in slips by a new password":    testSignInWhileChanging,
 		"an address is verified once":           testVerifyEmail,

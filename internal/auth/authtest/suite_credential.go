@@ -70,6 +70,7 @@ func testTickets(t *testing.T, s auth.Store) {
 func testChangePassword(t *testing.T, s auth.Store) {
 	u := addUser(t, s)
 	kept, ended := addSession(t, s, u.ID, "kept"), addSession(t, s, u.ID, "ended")
+	key := addKey(t, s, u.ID, "goes on")
 	ticket := newTicket(u.ID, "reset", u.Email)
 	addTicket(t, s, ticket)
 	waiting := auth.Mail{ID: newID(t), Kind: auth.VerificationMail, To: u.Email, UserID: u.ID, CreatedAt: start}
@@ -82,6 +83,9 @@ func testChangePassword(t *testing.T, s auth.Store) {
 	}
 	if got := theUser(t, s, u.ID); got.PasswordHash != "new" || got.Generation != 1 || got.Verified() {
 		t.Errorf("got %+v, want the new hash of generation 1, not verified", got)
+	}
+	if _, _, err := s.KeyByHash(t.Context(), key.Hash); err != nil {
+		t.Errorf("a key has ended that was to go on: %v", err)
 	}
 	left := signIns(t, s, u.ID, auth.Cursor{}, 10)
 	if len(left) != 1 || left[0].ID != kept.FamilyID {
@@ -103,6 +107,30 @@ func testChangePassword(t *testing.T, s auth.Store) {
 	entries, err := s.Entries(t.Context(), auth.EntryFilter{Action: auth.PasswordChanged, Limit: 10})
 	if err != nil || len(entries) != 1 || entries[0].SubjectID != u.ID {
 		t.Errorf("got %+v, %v, want one entry", entries, err)
+	}
+}
+
+func testChangePasswordAndKeys(t *testing.T, s auth.Store) {
+	u, other := addUser(t, s), addMember(t, s, "bob@example.com")
+	ended := []*auth.Key{addKey(t, s, u.ID, "first"), addKey(t, s, u.ID, "second")}
+	stays := addKey(t, s, other.ID, "of somebody else")
+	change := auth.PasswordChange{
+		UserID: u.ID, Old: u.PasswordHash, New: "new", At: start, Keys: true, Entry: auth.Entry{Action: auth.PasswordChanged, SubjectID: u.ID, UserID: u.ID, IP: "192.0.2.1"},
+	}
+	if err := s.ChangePassword(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range ended {
+		if _, _, err := s.KeyByHash(t.Context(), k.Hash); !fault.Is(err, fault.NotFound) {
+			t.Errorf("got %v, want the key gone", err)
+		}
+	}
+	if _, _, err := s.KeyByHash(t.Context(), stays.Hash); err != nil {
+		t.Errorf("somebody else's key: %v", err)
+	}
+	entries, err := s.Entries(t.Context(), auth.EntryFilter{Action: auth.KeyRevoked, Limit: 10})
+	if err != nil || len(entries) != 2 || entries[0].SubjectID != u.ID || entries[0].IP != "192.0.2.1" || entries[0].Details["prefix"] != ended[0].Prefix {
+		t.Errorf("got %+v, %v, want an entry for each", entries, err)
 	}
 }
 
