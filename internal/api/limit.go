@@ -3,7 +3,6 @@ package api
 import (
 	"math"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,18 +137,8 @@ func (k *class) buckets(who auth.Actor, ip string) (found []scoped) {
 	return found
 }
 
-// network returns what one person has of addresses: one of IPv4, and a whole /64 of IPv6.
-func network(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ip
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	return netip.PrefixFrom(addr, 64).Masked().String()
-}
+// network returns what one person has of addresses.
+func network(ip string) string { return rate.Network(ip, 32) }
 
 // tightest returns which bucket refuses for longest, or has least left.
 func tightest(levels []rate.Level) (n int) {

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"math"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -39,7 +38,7 @@ func (s *Service) begin(ctx context.Context, name string, user uuid.UUID) (attem
 	if device, known := s.knownDevice(user, from.Device); known {
 		return s.attempt(ctx, ofKnown("device "+device))
 	}
-	name, network := nameOf(name), wideNetwork(from.IP)
+	name, network := nameOf(name), rate.Network(from.IP, 24)
 	buckets := slower(name+" from "+network, step{5, 10 * time.Second}, step{15, time.Minute}, step{50, 10 * time.Minute})
 	buckets = append(buckets, slower("account "+name, step{20, 5 * time.Second}, step{100, time.Minute})...)
 	return s.attempt(ctx, append(buckets, slower("anything from "+network, step{100, 6 * time.Second})...))
@@ -94,20 +93,6 @@ func slower(key string, steps ...step) (buckets []rate.Bucket) {
 		})
 	}
 	return buckets
-}
-
-// wideNetwork returns what is cheap to have all addresses of: a /24, or a /64 of IPv6.
-func wideNetwork(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ip
-	}
-	addr = addr.Unmap().WithZone("")
-	bits := 64
-	if addr.Is4() {
-		bits = 24
-	}
-	return netip.PrefixFrom(addr, bits).Masked().String()
 }
 
 func tooManyAttempts(wait time.Duration) error {
