@@ -26,11 +26,6 @@ type createdAPIKeyJSON struct {
 	Key string `json:"key"`
 }
 
-type apiKeysJSON struct {
-	Items      []apiKeyJSON `json:"items"`
-	NextCursor *string      `json:"nextCursor"`
-}
-
 func newAPIKeyJSON(k *auth.Key) apiKeyJSON {
 	return apiKeyJSON{
 		ID: k.ID, Name: k.Name, Prefix: k.Prefix, Scopes: k.Scopes,
@@ -78,19 +73,7 @@ func (s *Server) listAPIKeys(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newAPIKeysJSON(keys, limit))
-}
-
-// newAPIKeysJSON offers a next page when this one is full, as newPageJSON does.
-func newAPIKeysJSON(keys []auth.Key, limit int) apiKeysJSON {
-	page := apiKeysJSON{Items: make([]apiKeyJSON, len(keys))}
-	for i := range keys {
-		page.Items[i] = newAPIKeyJSON(&keys[i])
-	}
-	if len(keys) == limit {
-		page.NextCursor = orNull(formatMark(keys[len(keys)-1].ID))
-	}
-	return page
+	return answer(c, http.StatusOK, newPageJSON(keys, limit, newAPIKeyJSON, func(k *auth.Key) string { return formatMark(k.ID) }))
 }
 
 func (s *Server) deleteAPIKey(c echo.Context) error {

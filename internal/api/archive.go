@@ -21,9 +21,6 @@ import (
 // archivePage is how many rows an archive holds in memory at once.
 const archivePage = auth.MaxPage
 
-// unlimited makes a page of a list say nothing of a next one.
-const unlimited = -1
-
 // exportMe sends all that is kept of the caller as a zip, which is written while it is
 // sent.
 func (s *Server) exportMe(c echo.Context) error {
@@ -146,7 +143,7 @@ func (a *archive) identities() error {
 	if err != nil {
 		return err
 	}
-	return a.file("identities.json", newIdentitiesJSON(found).Items)
+	return a.file("identities.json", each(found, newIdentityJSON))
 }
 
 func (a *archive) signIns() error {
@@ -156,7 +153,7 @@ func (a *archive) signIns() error {
 		if n := len(found); n > 0 {
 			after = auth.Cursor{CreatedAt: found[n-1].BeganAt, ID: found[n-1].ID}
 		}
-		return newSessionsJSON(found, a.who.SessionID, unlimited).Items, err
+		return each(found, newSessionJSON(a.who.SessionID)), err
 	})
 }
 
@@ -167,7 +164,7 @@ func (a *archive) apiKeys() error {
 		if n := len(found); n > 0 {
 			before = found[n-1].ID
 		}
-		return newAPIKeysJSON(found, unlimited).Items, err
+		return each(found, newAPIKeyJSON), err
 	})
 }
 
@@ -176,23 +173,17 @@ func (a *archive) receivers() error {
 	if err != nil {
 		return err
 	}
-	items := make([]webhookJSON, len(found))
-	for i := range found {
-		items[i] = newWebhookJSON(&found[i])
-	}
-	return a.file("webhooks.json", items)
+	return a.file("webhooks.json", each(found, newWebhookJSON))
 }
 
 func (a *archive) deliveries() error {
 	f := webhook.Filter{Limit: archivePage}
 	return list(a, "deliveries.json", func() ([]deliveryJSON, error) {
 		found, err := a.webhooks.Deliveries(a.ctx, a.who, f)
-		items := make([]deliveryJSON, len(found))
-		for i := range found {
-			items[i] = newDeliveryJSON(&found[i])
-			f.After = transcription.Cursor{CreatedAt: found[i].CreatedAt, ID: found[i].ID}
+		if n := len(found); n > 0 {
+			f.After = transcription.Cursor{CreatedAt: found[n-1].CreatedAt, ID: found[n-1].ID}
 		}
-		return items, err
+		return each(found, newDeliveryJSON), err
 	})
 }
 
@@ -282,7 +273,7 @@ func (a *archive) history(folder string, t *transcription.Transcription) error {
 		if n := len(found); n > 0 {
 			after = found[n-1].ID
 		}
-		return newHistoryJSON(found, unlimited).Items, err
+		return each(found, newEventJSON), err
 	})
 }
 
@@ -300,7 +291,7 @@ func (a *archive) revisions(folder string, t *transcription.Transcription) error
 			return nil, err
 		}
 		items := make([]archivedRevisionJSON, len(found))
-		for i, r := range newRevisionsJSON(found, unlimited).Items {
+		for i, r := range each(found, newRevisionJSON) {
 			f.Before = r.Revision
 			if items[i], err = a.revision(t, r); err != nil {
 				return nil, err

@@ -33,24 +33,11 @@ func newPersonJSON(id uuid.UUID, email string) *personJSON {
 	return &personJSON{UserID: id, Email: email}
 }
 
-type auditJSON struct {
-	Items      []entryJSON `json:"items"`
-	NextCursor *string     `json:"nextCursor"`
-}
-
-// newAuditJSON offers a next page when this one is full, as newPageJSON does.
-func newAuditJSON(entries []auth.Entry, limit int) auditJSON {
-	page := auditJSON{Items: make([]entryJSON, len(entries))}
-	for i, e := range entries {
-		page.Items[i] = entryJSON{
-			ID: e.ID, At: timestamp(e.At), Action: e.Action, User: newPersonJSON(e.UserID, e.UserEmail), Subject: newPersonJSON(e.SubjectID, e.SubjectEmail),
-			IP: orNull(e.IP), RequestID: orNull(e.RequestID), Details: e.Details,
-		}
+func newEntryJSON(e *auth.Entry) entryJSON {
+	return entryJSON{
+		ID: e.ID, At: timestamp(e.At), Action: e.Action, User: newPersonJSON(e.UserID, e.UserEmail), Subject: newPersonJSON(e.SubjectID, e.SubjectEmail),
+		IP: orNull(e.IP), RequestID: orNull(e.RequestID), Details: e.Details,
 	}
-	if len(entries) == limit {
-		page.NextCursor = orNull(formatPlace(entries[len(entries)-1].ID))
-	}
-	return page
 }
 
 // audit records what the caller has done to nobody's account.
@@ -71,7 +58,7 @@ func (s *Server) listAudit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newAuditJSON(entries, f.Limit))
+	return answer(c, http.StatusOK, newPageJSON(entries, f.Limit, newEntryJSON, func(e *auth.Entry) string { return formatPlace(e.ID) }))
 }
 
 func readEntryFilter(q url.Values) (f auth.EntryFilter, err error) {

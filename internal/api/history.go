@@ -22,24 +22,11 @@ type actorJSON struct {
 	Name *string                 `json:"name"`
 }
 
-type historyJSON struct {
-	Items      []eventJSON `json:"items"`
-	NextCursor *string     `json:"nextCursor"`
-}
-
-// newHistoryJSON offers a next page when this one is full, as newPageJSON does.
-func newHistoryJSON(events []transcription.Event, limit int) historyJSON {
-	page := historyJSON{Items: make([]eventJSON, len(events))}
-	for i, e := range events {
-		page.Items[i] = eventJSON{
-			ID: e.ID, Type: e.Type, Run: e.Run, At: timestamp(e.At), Details: e.Details,
-			Actor: actorJSON{Kind: e.Actor.Kind, Name: orNull(e.Actor.Name)},
-		}
+func newEventJSON(e *transcription.Event) eventJSON {
+	return eventJSON{
+		ID: e.ID, Type: e.Type, Run: e.Run, At: timestamp(e.At), Details: e.Details,
+		Actor: actorJSON{Kind: e.Actor.Kind, Name: orNull(e.Actor.Name)},
 	}
-	if len(events) == limit {
-		page.NextCursor = orNull(formatPlace(events[len(events)-1].ID))
-	}
-	return page
 }
 
 func (s *Server) showHistory(c echo.Context) error {
@@ -63,5 +50,5 @@ func (s *Server) showHistory(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newHistoryJSON(events, limit))
+	return answer(c, http.StatusOK, newPageJSON(events, limit, newEventJSON, func(e *transcription.Event) string { return formatPlace(e.ID) }))
 }

@@ -20,24 +20,19 @@ type identityJSON struct {
 	LastUsedAt timestamp `json:"lastUsedAt"`
 }
 
-type itemsJSON[T any] struct {
-	Items []T `json:"items"`
-}
-
 type linkJSON struct {
 	ReturnTo string `json:"returnTo"`
+}
+
+func newProviderJSON(p *auth.Provider) providerJSON {
+	return providerJSON{Name: (*p).Name(), Label: (*p).Label()}
 }
 
 // ProviderPath returns where a provider of that name sends browsers back to.
 func ProviderPath(name string) string { return oidcPath + "/" + name + "/callback" }
 
 func (s *Server) listProviders(c echo.Context) error {
-	all := s.auth.Providers()
-	out := itemsJSON[providerJSON]{Items: make([]providerJSON, len(all))}
-	for i, p := range all {
-		out.Items[i] = providerJSON{Name: p.Name(), Label: p.Label()}
-	}
-	return answer(c, http.StatusOK, out)
+	return answer(c, http.StatusOK, itemsJSON[providerJSON]{each(s.auth.Providers(), newProviderJSON)})
 }
 
 // beginSignIn sends a browser to a provider.
@@ -86,15 +81,11 @@ func (s *Server) listIdentities(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newIdentitiesJSON(found))
+	return answer(c, http.StatusOK, itemsJSON[identityJSON]{each(found, newIdentityJSON)})
 }
 
-func newIdentitiesJSON(found []auth.Identity) itemsJSON[identityJSON] {
-	out := itemsJSON[identityJSON]{Items: make([]identityJSON, len(found))}
-	for i, id := range found {
-		out.Items[i] = identityJSON{Provider: id.Provider, Subject: id.Subject, CreatedAt: timestamp(id.CreatedAt), LastUsedAt: timestamp(id.UsedAt)}
-	}
-	return out
+func newIdentityJSON(i *auth.Identity) identityJSON {
+	return identityJSON{Provider: i.Provider, Subject: i.Subject, CreatedAt: timestamp(i.CreatedAt), LastUsedAt: timestamp(i.UsedAt)}
 }
 
 // beginLink tells a page where to go. It cannot be sent there: a script would follow on

@@ -22,11 +22,6 @@ type revisionJSON struct {
 	Changed  int                        `json:"changed"`
 }
 
-type revisionsJSON struct {
-	Items      []revisionJSON `json:"items"`
-	NextCursor *string        `json:"nextCursor"`
-}
-
 type revisionTextJSON struct {
 	Revision int `json:"revision"`
 	textJSON
@@ -38,22 +33,15 @@ type diffJSON struct {
 	Changes []map[string]any `json:"changes"`
 }
 
-// newRevisionsJSON offers a next page when this one is full, as newPageJSON does.
-func newRevisionsJSON(list []transcription.Revision, limit int) revisionsJSON {
-	page := revisionsJSON{Items: make([]revisionJSON, len(list))}
-	for i, r := range list {
-		page.Items[i] = revisionJSON{
-			Revision: r.Number, Run: r.Run, Kind: r.Kind, At: timestamp(r.At), Changed: r.Changed,
-			By: actorJSON{Kind: r.By.Kind, Name: orNull(r.By.Name)},
-		}
-		if r.Kind == transcription.ByRestore || r.Kind == transcription.ByKeeping {
-			page.Items[i].Of = &r.Of
-		}
+func newRevisionJSON(r *transcription.Revision) revisionJSON {
+	out := revisionJSON{
+		Revision: r.Number, Run: r.Run, Kind: r.Kind, At: timestamp(r.At), Changed: r.Changed,
+		By: actorJSON{Kind: r.By.Kind, Name: orNull(r.By.Name)},
 	}
-	if len(list) == limit {
-		page.NextCursor = orNull(formatPlace(int64(list[len(list)-1].Number)))
+	if r.Kind == transcription.ByRestore || r.Kind == transcription.ByKeeping {
+		out.Of = &r.Of
 	}
-	return page
+	return out
 }
 
 func (s *Server) listRevisions(c echo.Context) error {
@@ -78,7 +66,7 @@ func (s *Server) listRevisions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newRevisionsJSON(list, f.Limit))
+	return answer(c, http.StatusOK, newPageJSON(list, f.Limit, newRevisionJSON, func(r *transcription.Revision) string { return formatPlace(int64(r.Number)) }))
 }
 
 func (s *Server) showRevision(c echo.Context) error {

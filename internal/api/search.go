@@ -28,17 +28,14 @@ type matchPartJSON struct {
 }
 
 // addMatches tells of each item where in its text something was found.
-func (p *pageJSON) addMatches(found map[uuid.UUID][]transcription.Match) {
-	for i := range p.Items {
-		list := make([]matchJSON, len(found[p.Items[i].ID]))
-		for n, m := range found[p.Items[i].ID] {
-			list[n] = newMatchJSON(m)
-		}
-		p.Items[i].Matches = &list
+func addMatches(items []summaryJSON, found map[uuid.UUID][]transcription.Match) {
+	for i := range items {
+		list := each(found[items[i].ID], newMatchJSON)
+		items[i].Matches = &list
 	}
 }
 
-func newMatchJSON(m transcription.Match) matchJSON {
+func newMatchJSON(m *transcription.Match) matchJSON {
 	out := matchJSON{Segment: m.Segment, Start: seconds(m.Start), End: seconds(m.End), Speaker: orNull(m.Speaker), Parts: make([]matchPartJSON, len(m.Parts))}
 	for i, p := range m.Parts {
 		out.Parts[i] = matchPartJSON{Text: p.Text, Match: p.Found}

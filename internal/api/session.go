@@ -20,25 +20,14 @@ type sessionJSON struct {
 	Current    bool      `json:"current"`
 }
 
-type sessionsJSON struct {
-	Items      []sessionJSON `json:"items"`
-	NextCursor *string       `json:"nextCursor"`
-}
-
-// newSessionsJSON offers a next page when this one is full, as newPageJSON does.
-func newSessionsJSON(found []auth.SignIn, current uuid.UUID, limit int) sessionsJSON {
-	page := sessionsJSON{Items: make([]sessionJSON, len(found))}
-	for i, in := range found {
-		page.Items[i] = sessionJSON{
+// newSessionJSON returns what tells somebody of sign-ins, of which one is the current.
+func newSessionJSON(current uuid.UUID) func(*auth.SignIn) sessionJSON {
+	return func(in *auth.SignIn) sessionJSON {
+		return sessionJSON{
 			ID: in.ID, CreatedAt: timestamp(in.BeganAt), LastUsedAt: timestamp(in.UsedAt), ExpiresAt: timestamp(in.ExpiresAt),
 			IP: orNull(in.IP), UserAgent: orNull(in.UserAgent), Current: in.ID == current,
 		}
 	}
-	if len(found) == limit {
-		last := found[len(found)-1]
-		page.NextCursor = orNull(formatCursor(transcription.Cursor{CreatedAt: last.BeganAt, ID: last.ID}))
-	}
-	return page
 }
 
 func (s *Server) listSessions(c echo.Context) error {
@@ -58,7 +47,9 @@ func (s *Server) listSessions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newSessionsJSON(found, actor(c).SessionID, limit))
+	return answer(c, http.StatusOK, newPageJSON(found, limit, newSessionJSON(actor(c).SessionID), func(in *auth.SignIn) string {
+		return formatCursor(transcription.Cursor{CreatedAt: in.BeganAt, ID: in.ID})
+	}))
 }
 
 func (s *Server) endSession(c echo.Context) error {

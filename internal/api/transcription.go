@@ -33,9 +33,11 @@ func (s *Server) listTranscriptions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := newPageJSON(items, f.Limit)
+	page := newPageJSON(items, f.Limit, newSummaryJSON, func(t *transcription.Transcription) string {
+		return formatCursor(transcription.Cursor{CreatedAt: t.CreatedAt, ID: t.ID})
+	})
 	if f.Query != "" {
-		page.addMatches(matches)
+		addMatches(page.Items, matches)
 	}
 	return answer(c, http.StatusOK, page)
 }

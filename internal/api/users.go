@@ -37,23 +37,6 @@ func newUserJSON(u *auth.User) userJSON {
 	}
 }
 
-type usersJSON struct {
-	Items      []userJSON `json:"items"`
-	NextCursor *string    `json:"nextCursor"`
-}
-
-// newUsersJSON offers a next page when this one is full, as newPageJSON does.
-func newUsersJSON(users []auth.User, limit int) usersJSON {
-	page := usersJSON{Items: make([]userJSON, len(users))}
-	for i := range users {
-		page.Items[i] = newUserJSON(&users[i])
-	}
-	if len(users) == limit {
-		page.NextCursor = orNull(formatMark(users[len(users)-1].ID))
-	}
-	return page
-}
-
 func (s *Server) listUsers(c echo.Context) error {
 	q, err := readQuery(c)
 	if err != nil {
@@ -67,7 +50,7 @@ func (s *Server) listUsers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newUsersJSON(users, f.Limit))
+	return answer(c, http.StatusOK, newPageJSON(users, f.Limit, newUserJSON, func(u *auth.User) string { return formatMark(u.ID) }))
 }
 
 func readUserFilter(q url.Values) (f auth.UserFilter, err error) {

@@ -104,24 +104,6 @@ func newDeliveryDetailJSON(d *webhook.Delivery) deliveryDetailJSON {
 	return deliveryDetailJSON{newDeliveryJSON(d), json.RawMessage(d.Payload), orNull(d.Excerpt)}
 }
 
-type deliveryPageJSON struct {
-	Items      []deliveryJSON `json:"items"`
-	NextCursor *string        `json:"nextCursor"`
-}
-
-// newDeliveryPageJSON offers a next page when this one is full, as newPageJSON does.
-func newDeliveryPageJSON(items []webhook.Delivery, limit int) deliveryPageJSON {
-	page := deliveryPageJSON{Items: make([]deliveryJSON, len(items))}
-	for i := range items {
-		page.Items[i] = newDeliveryJSON(&items[i])
-	}
-	if len(items) == limit {
-		last := items[len(items)-1]
-		page.NextCursor = orNull(formatCursor(transcription.Cursor{CreatedAt: last.CreatedAt, ID: last.ID}))
-	}
-	return page
-}
-
 func (s *Server) createWebhook(c echo.Context) error {
 	var in webhookBody
 	if err := readJSON(c, &in); err != nil {
@@ -140,11 +122,7 @@ func (s *Server) listWebhooks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	items := make([]webhookJSON, len(found))
-	for i := range found {
-		items[i] = newWebhookJSON(&found[i])
-	}
-	return answer(c, http.StatusOK, map[string]any{"items": items})
+	return answer(c, http.StatusOK, itemsJSON[webhookJSON]{each(found, newWebhookJSON)})
 }
 
 func (s *Server) showWebhook(c echo.Context) error {
@@ -234,7 +212,9 @@ func (s *Server) listDeliveries(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newDeliveryPageJSON(items, f.Limit))
+	return answer(c, http.StatusOK, newPageJSON(items, f.Limit, newDeliveryJSON, func(d *webhook.Delivery) string {
+		return formatCursor(transcription.Cursor{CreatedAt: d.CreatedAt, ID: d.ID})
+	}))
 }
 
 func (s *Server) showDelivery(c echo.Context) error {

@@ -112,25 +112,6 @@ type gapJSON struct {
 	End   seconds `json:"end"`
 }
 
-type pageJSON struct {
-	Items      []summaryJSON `json:"items"`
-	NextCursor *string       `json:"nextCursor"`
-}
-
-// newPageJSON offers a next page when this one is full. That one may turn out to
-// be empty, which costs less than counting.
-func newPageJSON(items []transcription.Transcription, limit int) pageJSON {
-	page := pageJSON{Items: make([]summaryJSON, len(items))}
-	for i := range items {
-		page.Items[i] = newSummaryJSON(&items[i])
-	}
-	if len(items) == limit {
-		last := items[len(items)-1]
-		page.NextCursor = orNull(formatCursor(transcription.Cursor{CreatedAt: last.CreatedAt, ID: last.ID}))
-	}
-	return page
-}
-
 func newSummaryJSON(t *transcription.Transcription) summaryJSON {
 	out := summaryJSON{
 		ID: t.ID, FileID: t.File.ID, FileName: t.File.Name, Run: t.Run, Status: t.Status, Stage: orNull(stages[t.Status]), Priority: t.Options.Priority.String(),
