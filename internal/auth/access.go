@@ -40,6 +40,7 @@ type keys struct {
 	upload    []byte
 	handshake []byte
 	challenge []byte
+	link      []byte
 }
 
 func deriveKeys(secret []byte) (k keys, err error) {
@@ -52,7 +53,7 @@ func deriveKeys(secret []byte) (k keys, err error) {
 	}
 	k.id = base64.RawURLEncoding.EncodeToString(id)
 	for use, key := range map[string]*[]byte{
-		"access token": &k.access, "refresh token": &k.refresh, "csrf token": &k.csrf, "device": &k.device, "upload token": &k.upload, "handshake": &k.handshake,
+		"access token": &k.access, "refresh token": &k.refresh, "csrf token": &k.csrf, "device": &k.device, "upload token": &k.upload, "handshake": &k.handshake, "link": &k.link,
 		"challenge": &k.challenge,
 	} {
 		if *key, err = hkdf.Key(sha256.New, secret, nil, "turboscribe "+use, sha256.Size); err != nil {

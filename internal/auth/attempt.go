@@ -36,18 +36,27 @@ type attempt struct {
 func (s *Service) begin(ctx context.Context, name string, user uuid.UUID) (attempt, error) {
 	from := OriginOf(ctx)
 	if device, known := s.knownDevice(user, from.Device); known {
-		return s.attempt(ctx, ofKnown("device "+device))
+		a, wait := s.attempt(ctx, ofKnown("device "+device))
+		return a, tooManyAttempts(wait, "")
 	}
-	name, network := nameOf(name), rate.Network(from.IP, 24)
+	name = nameOf(name)
+	a, wait := s.attempt(ctx, ofAnybody(name, "account "+name, rate.Network(from.IP, 24)))
+	return a, tooManyAttempts(wait, ", or use a device on which you have signed in before")
+}
+
+// ofAnybody returns the buckets of who tries to get in somewhere, from one network and from
+// all together.
+func ofAnybody(name, all, network string) []rate.Bucket {
 	buckets := slower(name+" from "+network, step{5, 10 * time.Second}, step{15, time.Minute}, step{50, 10 * time.Minute})
-	buckets = append(buckets, slower("account "+name, step{20, 5 * time.Second}, step{100, time.Minute})...)
-	return s.attempt(ctx, append(buckets, slower("anything from "+network, step{100, 6 * time.Second})...))
+	buckets = append(buckets, slower(all, step{20, 5 * time.Second}, step{100, time.Minute})...)
+	return append(buckets, slower("anything from "+network, step{100, 6 * time.Second})...)
 }
 
 // beginAgain is begin for whoever has signed in: browsers send the cookie of a device with
 // sign-ins only, and a sign-in proves as much. It has attempts of its own as a device has.
 func (s *Service) beginAgain(ctx context.Context, who Actor) (attempt, error) {
-	return s.attempt(ctx, ofKnown("sign-in "+who.SessionID.String()))
+	a, wait := s.attempt(ctx, ofKnown("sign-in "+who.SessionID.String()))
+	return a, tooManyAttempts(wait, "")
 }
 
 // ofKnown returns the buckets of what belongs to the owner of an account, most likely.
@@ -62,18 +71,15 @@ func nameOf(email string) string {
 	return name[:min(len(name), maxEmail+1)]
 }
 
-func (s *Service) attempt(ctx context.Context, buckets []rate.Bucket) (attempt, error) {
-	a := attempt{s: s, buckets: buckets}
-	var wait time.Duration
+// attempt takes from the buckets. Who has to wait has made none.
+func (s *Service) attempt(ctx context.Context, buckets []rate.Bucket) (a attempt, wait time.Duration) {
+	a = attempt{s: s, buckets: buckets}
 	for _, l := range s.attempts.Take(ctx, a.buckets...) {
 		if l.Granted < 1 {
 			wait = max(wait, l.Wait, time.Second)
 		}
 	}
-	if wait > 0 {
-		return a, tooManyAttempts(wait)
-	}
-	return a, nil
+	return a, wait
 }
 
 // undo gives back an attempt that was no guess.
@@ -95,8 +101,12 @@ func slower(key string, steps ...step) (buckets []rate.Bucket) {
 	return buckets
 }
 
-func tooManyAttempts(wait time.Duration) error {
+// tooManyAttempts is the fault of who has to wait; nil for everybody else.
+func tooManyAttempts(wait time.Duration, otherwise string) error {
+	if wait == 0 {
+		return nil
+	}
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
-	return fault.New(fault.RateLimited, "Too many wrong passwords were tried. Wait %d seconds and try again, or use a device on which you have signed in before.", seconds).
+	return fault.New(fault.RateLimited, "Too many wrong passwords were tried. Wait %d seconds and try again%s.", seconds, otherwise).
 		WithCode("too_many_attempts").With("retryAfter", seconds)
 }

@@ -12,8 +12,8 @@ import (
 // errNobody is what the zero Actor is told.
 var errNobody = fault.New(fault.Unauthenticated, "Sign in to continue.")
 
-// Actor is whoever makes a request: a person who has signed in, or a program with an API
-// key of theirs. The zero Actor is nobody.
+// Actor is whoever makes a request: a person who has signed in, a program with an API key
+// of theirs, or a guest. The zero Actor is nobody.
 type Actor struct {
 	UserID      uuid.UUID
 	Email       string
@@ -21,9 +21,31 @@ type Actor struct {
 	Permissions []Permission // of the role, as the database has them now
 	SessionID   uuid.UUID    // the sign-in, the same over all its refreshes; zero for a key
 	KeyID       uuid.UUID    // the API key; zero for who has signed in
+	LinkID      uuid.UUID    // the link that a guest has come by; zero for everybody else
+	Label       string       // of that link
 	Since       time.Time    // when they have signed in; zero for a key
 	Expires     time.Time    // when the actor has to prove again who that is; zero: never
 	Enrolling   bool         // they have to add a second factor before anything else
+}
+
+// Guest returns whoever comes by a link: somebody without an account, who may read what
+// the link is of and, where it is one to edit, change it. They own nothing, so what asks for
+// an owner has nothing for them.
+func Guest(link uuid.UUID, label string, edit bool) Actor {
+	who := Actor{LinkID: link, Label: label, Permissions: []Permission{ReadTranscriptions}}
+	if edit {
+		who.Permissions = append(who.Permissions, WriteTranscriptions)
+	}
+	return who
+}
+
+// ID returns what stores know the actor by where more than an owner may do something: the
+// account, or the link of a guest. Zero: nobody.
+func (a Actor) ID() uuid.UUID {
+	if a.LinkID != uuid.Nil {
+		return a.LinkID
+	}
+	return a.UserID
 }
 
 // Known returns nil when the actor is somebody, whatever they may do, and an

@@ -3,6 +3,8 @@ package auth
 import (
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
@@ -21,8 +23,8 @@ const (
 // Permission names one thing a role may do.
 type Permission string
 
-// The permissions. None of them reaches the recordings of somebody else: every
-// read and write of those is scoped by owner besides.
+// The permissions. None of them reaches the recordings of somebody else, unless these have
+// shared them: every read and write of those is scoped by owner besides.
 const (
 	ReadTranscriptions  Permission = "transcriptions:read"
 	WriteTranscriptions Permission = "transcriptions:write"
@@ -36,14 +38,17 @@ const (
 
 // Can reports whether the actor has the permission.
 func (a Actor) Can(p Permission) bool {
-	return a.SignedIn() == nil && slices.Contains(a.Permissions, p)
+	return a.ID() != uuid.Nil && slices.Contains(a.Permissions, p)
 }
 
 // Require returns nil when the actor has the permission, an Unauthenticated
-// fault when nobody is signed in and a Forbidden one otherwise.
+// fault when it is nobody and a Forbidden one otherwise.
 func (a Actor) Require(p Permission) error {
-	if err := a.SignedIn(); err != nil {
-		return err
+	if a.ID() == uuid.Nil {
+		return errNobody
+	}
+	if a.LinkID != uuid.Nil && !a.Can(p) {
+		return fault.New(fault.Forbidden, "This link is for reading only. Ask whoever has sent it for one to edit.").WithCode("read_only")
 	}
 	if !a.Can(p) {
 		return fault.New(fault.Forbidden, "Your account may not do this. Ask an administrator of this installation.").

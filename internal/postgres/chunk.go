@@ -89,12 +89,10 @@ func (db *DB) Chunks(ctx context.Context, ref transcription.Ref) ([]pipeline.Chu
 }
 
 // Plan returns the chunks that a recording was cut into for a run, in order. NotFound:
-// there is no transcription of that id, or it belongs to somebody else.
-func (db *DB) Plan(ctx context.Context, owner uuid.UUID, ref transcription.Ref) ([]transcription.PlannedChunk, error) {
-	var there bool
-	err := db.bun.NewRaw("SELECT true FROM transcriptions WHERE id = ? AND owner_id = ?", ref.ID, owner).Scan(ctx, &there)
-	if err != nil {
-		return nil, wrap(none(err, "There is no transcription %s.", ref.ID), "read the plan of %s", ref)
+// there is no transcription of that id that who may read.
+func (db *DB) Plan(ctx context.Context, who uuid.UUID, ref transcription.Ref) ([]transcription.PlannedChunk, error) {
+	if err := isReadable(ctx, db.bun, who, ref.ID); err != nil {
+		return nil, wrap(err, "read the plan of %s", ref)
 	}
 	var rows []chunkRow
 	if err := chunks(db.bun, &rows, ref).Column("made").Column(cut...).Scan(ctx); err != nil {

@@ -12,13 +12,13 @@ import (
 )
 
 // Standing returns how a transcription stands for those who follow it, with the
-// segments behind a place, all of one moment. NotFound: there is none of that id, or it
-// belongs to somebody else.
-func (db *DB) Standing(ctx context.Context, owner, id uuid.UUID, after transcription.Place) (*transcription.Standing, error) {
+// segments behind a place, all of one moment. NotFound: there is none of that id that who
+// may read.
+func (db *DB) Standing(ctx context.Context, who, id uuid.UUID, after transcription.Place) (*transcription.Standing, error) {
 	s := new(transcription.Standing)
 	err := db.inSnapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
 		row := new(transcriptionRow)
-		err := tx.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", id).Where("t.owner_id = ?", owner).Scan(ctx)
+		err := readable(tx.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", id), who).Scan(ctx)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
 		}

@@ -50,19 +50,18 @@ func (r *revisionRow) domain() transcription.Revision {
 }
 
 // Revise makes the next revision of a text. NotFound: there is no transcription of that
-// id, or it belongs to somebody else. Conflict revision_moved: the present revision is not
-// the one that was read.
-func (db *DB) Revise(ctx context.Context, owner, id uuid.UUID, c transcription.Change) error {
+// id that who may edit. Conflict revision_moved: the present revision is not the one that
+// was read.
+func (db *DB) Revise(ctx context.Context, who, id uuid.UUID, c transcription.Change) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		ref, revision := transcription.Ref{ID: id}, 0
-		err := tx.NewRaw("SELECT run, revision FROM transcriptions WHERE id = ? AND owner_id = ? FOR UPDATE", id, owner).Scan(ctx, &ref.Run, &revision)
+		run, revision, err := lockToEdit(ctx, tx, who, id)
 		if err != nil {
-			return none(err, "There is no transcription %s.", id)
+			return err
 		}
 		if revision != c.After {
 			return transcription.RevisionMoved()
 		}
-		if err := addRevision(ctx, tx, ref, c, user(owner)); err != nil {
+		if err := addRevision(ctx, tx, transcription.Ref{ID: id, Run: run}, c, c.By); err != nil {
 			return err
 		}
 		if err := spliceSegments(ctx, tx, id, c.Splices); err != nil {
@@ -152,11 +151,10 @@ func renew(ctx context.Context, tx bun.Tx, ref transcription.Ref, p parent, t pi
 }
 
 // Revisions returns a page of the revisions of a text, newest first. NotFound: there is
-// no transcription of that id, or it belongs to somebody else.
-func (db *DB) Revisions(ctx context.Context, owner, id uuid.UUID, f transcription.RevisionFilter) ([]transcription.Revision, error) {
-	var there bool
-	if err := db.bun.NewRaw("SELECT true FROM transcriptions WHERE id = ? AND owner_id = ?", id, owner).Scan(ctx, &there); err != nil {
-		return nil, wrap(none(err, "There is no transcription %s.", id), "read the revisions of %s", id)
+// no transcription of that id that who may read.
+func (db *DB) Revisions(ctx context.Context, who, id uuid.UUID, f transcription.RevisionFilter) ([]transcription.Revision, error) {
+	if err := isReadable(ctx, db.bun, who, id); err != nil {
+		return nil, wrap(err, "read the revisions of %s", id)
 	}
 	var rows []revisionRow
 	q := db.bun.NewSelect().Model(&rows).Where("r.transcription_id = ?", id).Order("r.number DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))

@@ -21,7 +21,7 @@ func edit(t *testing.T, db *postgres.DB, tr *transcription.Transcription, text s
 	now := slices.Clone(got.Segments)
 	now[0].Text = text
 	ok(t, db.Revise(t.Context(), tr.OwnerID, tr.ID, transcription.Change{
-		After: got.Revision, Kind: transcription.ByEdit, Splices: transcription.Splices(got.Segments, now), Text: transcription.Text(now),
+		By: transcription.Actor{Kind: transcription.ByUser}, After: got.Revision, Kind: transcription.ByEdit, Splices: transcription.Splices(got.Segments, now), Text: transcription.Text(now),
 	}))
 }
 
@@ -67,7 +67,7 @@ func TestDB_Complete_keepsEdits(t *testing.T) {
 	}
 	// Whoever takes the machine's back has no part in it any more.
 	ok(t, db.Revise(ctx, tr.OwnerID, tr.ID, transcription.Change{
-		After: 3, Kind: transcription.ByRestore, Of: 2, Splices: transcription.Splices(got.Segments, heard), Text: "Heard anew.",
+		By: transcription.Actor{Kind: transcription.ByUser}, After: 3, Kind: transcription.ByRestore, Of: 2, Splices: transcription.Splices(got.Segments, heard), Text: "Heard anew.",
 	}))
 	if got = again(t, db, got, "Heard once more."); got.Text != "Heard once more." || len(got.Segments) != 1 || got.Revision != 5 || len(got.Warnings) > 0 {
 		t.Errorf("revision %d: %q, %v", got.Revision, got.Text, got.Warnings)

@@ -193,12 +193,12 @@ CROSS JOIN LATERAL (
 	) AS g
 	WHERE to_tsvector(q.config, search_words(g.text)) @@ q.words LIMIT ?6
 ) AS m
-WHERE t.id IN (?1) AND t.owner_id = ?7
+WHERE t.id IN (?1) AND ` + strings.ReplaceAll(mayRead, "?0", "?7") + `
 ORDER BY t.id, m.index`
 
 // Matches returns the first segments in which a query finds something, of some
-// transcriptions of the owner's.
-func (db *DB) Matches(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]transcription.Match, error) {
+// transcriptions that who may read.
+func (db *DB) Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]transcription.Match, error) {
 	read, err := db.inAllLanguages(ctx, query)
 	if err != nil {
 		return nil, wrap(err, "read a query")
@@ -209,7 +209,7 @@ func (db *DB) Matches(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, que
 		if len(left) == 0 {
 			break
 		}
-		if err := db.matches(ctx, owner, left, read, all, found); err != nil {
+		if err := db.matches(ctx, who, left, read, all, found); err != nil {
 			return nil, wrap(err, "look for matches")
 		}
 	}
@@ -234,7 +234,7 @@ type matchRow struct {
 	Text    string
 }
 
-func (db *DB) matches(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, read queries, all bool, found map[uuid.UUID][]transcription.Match) error {
+func (db *DB) matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, read queries, all bool, found map[uuid.UUID][]transcription.Match) error {
 	var languages, wanted, beginnings []string
 	for config, query := range read {
 		list := words(query)
@@ -254,7 +254,7 @@ func (db *DB) matches(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, rea
 	var rows []matchRow
 	options := fmt.Sprintf("HighlightAll=true, StartSel=%s, StopSel=%s", foundFrom, foundTo)
 	err := db.bun.NewRaw(matches, pgdialect.Array(languages), bun.List(ids), pgdialect.Array(beginnings), foundFrom+foundTo, options, all,
-		transcription.MaxMatches, owner, pgdialect.Array(wanted)).Scan(ctx, &rows)
+		transcription.MaxMatches, who, pgdialect.Array(wanted)).Scan(ctx, &rows)
 	for _, r := range rows {
 		found[r.ID] = append(found[r.ID], transcription.Match{
 			Segment: r.Index, Start: fromMS(r.StartMS), End: fromMS(r.EndMS), Speaker: r.Speaker, Parts: parts(r.Text),

@@ -45,7 +45,7 @@ func (l *library) add(t *testing.T, language string, owner uuid.UUID, sentences 
 	}
 	execSQL(t, l.db, "UPDATE transcriptions SET language = ?, translate = false WHERE id = ?", language, tr.ID)
 	ok(t, l.db.Revise(t.Context(), owner, tr.ID, transcription.Change{
-		Kind: transcription.ByEdit, Splices: transcription.Splices(got.Segments, now), Text: transcription.Text(now), Speakers: transcription.Speakers(now),
+		By: transcription.Actor{Kind: transcription.ByUser}, Kind: transcription.ByEdit, Splices: transcription.Splices(got.Segments, now), Text: transcription.Text(now), Speakers: transcription.Speakers(now),
 	}))
 	l.ids[language], l.names[tr.ID] = tr.ID, language
 }

@@ -21,6 +21,10 @@ func (w world) Report(t *testing.T, models ...string) {
 	ok(t, w.ReportWorker(t.Context(), transcription.Worker{ID: "a", Slots: 1, Models: models}))
 }
 
+func (w world) ExpireLinks(t *testing.T) {
+	execSQL(t, w.DB, "UPDATE links SET expires_at = now()")
+}
+
 func (w world) Refuses(t *testing.T, codes map[string]string) {
 	ok(t, w.ReportWorker(t.Context(), transcription.Worker{ID: "a", Slots: 1, Refused: codes}))
 }

@@ -75,8 +75,9 @@ type transcriptionRow struct {
 	FailureMessage string
 	Revision       int
 
-	FolderID uuid.UUID `bun:",nullzero"`
-	Tags     []string  `bun:",array,nullzero,default:'{}'"`
+	FolderID uuid.UUID            `bun:",nullzero"`
+	Tags     []string             `bun:",array,nullzero,default:'{}'"`
+	Shared   transcription.Access `bun:",scanonly"` // to who asked, see sharedAs
 
 	ArchivedAt  time.Time `bun:",nullzero"`
 	CreatedAt   time.Time `bun:",nullzero,default:now()"`
@@ -105,7 +106,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 	if r.Status == transcription.Failed {
 		t.Failure = &transcription.Failure{Code: r.FailureCode, Message: r.FailureMessage}
 	}
-	return t
+	return t.As(r.Shared)
 }
 
 // listed are the columns of a list: everything but the text.
@@ -160,11 +161,10 @@ func ofOwner(err error) error {
 }
 
 // Head returns one without its text and segments and, while it is on its way, with
-// what can be said about the rest. NotFound: there is none of that id, or it belongs
-// to somebody else.
-func (db *DB) Head(ctx context.Context, owner, id uuid.UUID) (*transcription.Transcription, error) {
+// what can be said about the rest. NotFound: there is none of that id that who may read.
+func (db *DB) Head(ctx context.Context, who, id uuid.UUID) (*transcription.Transcription, error) {
 	row := new(transcriptionRow)
-	err := db.bun.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", id).Where("t.owner_id = ?", owner).Scan(ctx)
+	err := readable(db.bun.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", id), who).Scan(ctx)
 	if err != nil {
 		return nil, wrap(none(err, "There is no transcription %s.", id), "read the head of transcription %s", id)
 	}
@@ -174,11 +174,11 @@ func (db *DB) Head(ctx context.Context, owner, id uuid.UUID) (*transcription.Tra
 
 // Transcription returns one with its text and segments and, while it is on its
 // way, with those of the chunks done so far and what can be said about the rest.
-// NotFound: there is none of that id, or it belongs to somebody else.
-func (db *DB) Transcription(ctx context.Context, owner, id uuid.UUID) (t *transcription.Transcription, err error) {
+// NotFound: there is none of that id that who may read.
+func (db *DB) Transcription(ctx context.Context, who, id uuid.UUID) (t *transcription.Transcription, err error) {
 	err = db.inSnapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
 		row := new(transcriptionRow)
-		err := tx.NewSelect().Model(row).Relation("File").Where("t.id = ?", id).Where("t.owner_id = ?", owner).Scan(ctx)
+		err := readable(tx.NewSelect().Model(row).ColumnExpr("?TableColumns").Relation("File").Where("t.id = ?", id), who).Scan(ctx)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
 		}

@@ -32,7 +32,7 @@ func (s *Service) Bundle(ctx context.Context, who auth.Actor, ids []uuid.UUID, f
 			WithCode("bundle_size").With("field", "ids").With("limit", MaxBundle)
 	}
 	for _, id := range ids {
-		t, err := s.store.Head(ctx, who.UserID, id)
+		t, err := s.store.Head(ctx, who.ID(), id)
 		if err != nil {
 			return nil, about(id, err)
 		}

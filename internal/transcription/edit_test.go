@@ -144,7 +144,7 @@ func TestService_Diff_machine(t *testing.T) {
 	before := talking("One two.", "three four")
 	id := b.completed(before)
 	for i, kind := range []transcription.RevisionKind{transcription.ByEdit, transcription.ByMachine} {
-		c := transcription.Change{After: i, Kind: kind, Splices: []transcription.Splice{{At: i, Old: before[i : i+1], New: talking("New.")}}}
+		c := transcription.Change{After: i, Kind: kind, By: transcription.Actor{Kind: transcription.ByUser}, Splices: []transcription.Splice{{At: i, Old: before[i : i+1], New: talking("New.")}}}
 		if err := b.store.Revise(t.Context(), b.who.UserID, id, c); err != nil {
 			t.Fatal(err)
 		}

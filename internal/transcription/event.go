@@ -33,12 +33,21 @@ const (
 	ByWorker    ActorKind = "worker"    // named as in the list of workers
 	ByScheduler ActorKind = "scheduler" // the reconciler
 	ByAPI       ActorKind = "api"
+	ByLink      ActorKind = "link" // a guest, named as the link that they have come by
 )
 
 // Actor is who has brought an event about.
 type Actor struct {
 	Kind ActorKind
 	Name string // empty when unknown
+}
+
+// seen returns the actor as people are told of it: which worker it was is not for them.
+func (a Actor) seen() Actor {
+	if a.Kind != ByUser && a.Kind != ByLink {
+		a.Name = ""
+	}
+	return a
 }
 
 // Event is one thing that has happened to a transcription. Details has facts for
@@ -75,13 +84,14 @@ func (s *Service) History(ctx context.Context, who auth.Actor, id uuid.UUID, aft
 		return nil, err
 	}
 	events, err := s.store.Events(ctx, who.UserID, id, after, limit)
-	if err != nil || who.Can(auth.WatchQueues) {
-		return events, err
+	if err != nil {
+		return nil, s.withheld(ctx, who, id, err)
+	}
+	if who.Can(auth.WatchQueues) {
+		return events, nil
 	}
 	for i := range events {
-		if events[i].Actor.Kind != ByUser {
-			events[i].Actor.Name = ""
-		}
+		events[i].Actor = events[i].Actor.seen()
 		delete(events[i].Details, "worker")
 	}
 	return events, nil

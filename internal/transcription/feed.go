@@ -15,10 +15,9 @@ import (
 
 // FeedStore is where a Feed looks.
 type FeedStore interface {
-	// Standing returns how a transcription of the owner's stands, with the segments
-	// behind a place. NotFound: there is none of that id, or it belongs to somebody
-	// else.
-	Standing(ctx context.Context, owner, id uuid.UUID, after Place) (*Standing, error)
+	// Standing returns how a transcription stands that who may read, with the segments
+	// behind a place. NotFound: there is none of that id, or it is not for them.
+	Standing(ctx context.Context, who, id uuid.UUID, after Place) (*Standing, error)
 	// Outlooks returns those of all these transcriptions at once. One that is not there
 	// any more is left out.
 	Outlooks(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Outlook, error)
@@ -39,7 +38,7 @@ type Feed struct {
 	o     FeedOptions
 
 	mu        sync.Mutex
-	subjects  map[uuid.UUID]map[uuid.UUID]*subject // by id and owner
+	subjects  map[uuid.UUID]map[uuid.UUID]*subject // by id and by who may read it
 	asked     map[*subject]bool                    // that are to be read
 	followers int
 	wake      chan struct{} // asked has grown
@@ -48,7 +47,7 @@ type Feed struct {
 
 // subject is a transcription that somebody follows.
 type subject struct {
-	owner, id uuid.UUID
+	who, id   uuid.UUID
 	followers map[*Follower]bool
 	standing  *Standing // nil until it was read
 	err       error     // of the last reading
@@ -161,7 +160,7 @@ func (f *Feed) read(ctx context.Context, s *subject) {
 	questions, after := s.questions, s.least()
 	f.mu.Unlock()
 	reading, cancel := context.WithTimeout(ctx, patience)
-	standing, err := f.store.Standing(reading, s.owner, s.id, after)
+	standing, err := f.store.Standing(reading, s.who, s.id, after)
 	cancel()
 	if ctx.Err() != nil {
 		return // who waits is told that this is the end
@@ -267,7 +266,7 @@ func (f *Feed) Followers() int {
 
 // join makes somebody a follower. What was read already is enough for who comes anew;
 // another replica may have told more to who comes back.
-func (f *Feed) join(owner, id uuid.UUID, after Place) (*Follower, error) {
+func (f *Feed) join(who, id uuid.UUID, after Place) (*Follower, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	select {
@@ -279,7 +278,7 @@ func (f *Feed) join(owner, id uuid.UUID, after Place) (*Follower, error) {
 		return nil, fault.New(fault.Unavailable, "Too many are following transcriptions at the moment. Ask for this one every few seconds instead.").
 			WithCode("busy")
 	}
-	s := f.subject(owner, id)
+	s := f.subject(who, id)
 	fo := &Follower{feed: f, subject: s, place: after}
 	s.followers[fo] = true
 	f.followers++
@@ -290,14 +289,14 @@ func (f *Feed) join(owner, id uuid.UUID, after Place) (*Follower, error) {
 	return fo, nil
 }
 
-func (f *Feed) subject(owner, id uuid.UUID) *subject {
+func (f *Feed) subject(who, id uuid.UUID) *subject {
 	if f.subjects[id] == nil {
 		f.subjects[id] = map[uuid.UUID]*subject{}
 	}
-	s := f.subjects[id][owner]
+	s := f.subjects[id][who]
 	if s == nil {
-		s = &subject{owner: owner, id: id, followers: map[*Follower]bool{}, changed: make(chan struct{})}
-		f.subjects[id][owner] = s
+		s = &subject{who: who, id: id, followers: map[*Follower]bool{}, changed: make(chan struct{})}
+		f.subjects[id][who] = s
 	}
 	return s
 }
@@ -316,7 +315,7 @@ func (f *Feed) leave(fo *Follower) {
 		return
 	}
 	delete(f.asked, s)
-	delete(f.subjects[s.id], s.owner)
+	delete(f.subjects[s.id], s.who)
 	if len(f.subjects[s.id]) == 0 {
 		delete(f.subjects, s.id)
 	}

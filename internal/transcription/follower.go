@@ -30,7 +30,7 @@ func (f *Feed) Follow(ctx context.Context, who auth.Actor, id uuid.UUID, after P
 	if err := who.Require(auth.ReadTranscriptions); err != nil {
 		return nil, err
 	}
-	fo, err := f.join(who.UserID, id, after)
+	fo, err := f.join(who.ID(), id, after)
 	if err != nil {
 		return nil, err
 	}

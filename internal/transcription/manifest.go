@@ -43,7 +43,7 @@ func (s *Service) Readable(ctx context.Context, who auth.Actor, id uuid.UUID, f 
 	if t.Earlier == nil {
 		described.Manifest.Options = &described.Options
 	}
-	described.Manifest.Chunks, err = s.store.Plan(ctx, who.UserID, text.Ref())
+	described.Manifest.Chunks, err = s.store.Plan(ctx, who.ID(), text.Ref())
 	return &described, err
 }
 

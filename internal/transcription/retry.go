@@ -56,6 +56,9 @@ func (s *Service) Retry(ctx context.Context, who auth.Actor, id uuid.UUID, r Ret
 	if err != nil {
 		return nil, err
 	}
+	if t.Shared != "" {
+		return nil, ownerOnly(nil)
+	}
 	if err := t.Retriable(); err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ type Change struct {
 	After    int // the revision that was read
 	Kind     RevisionKind
 	Of       int
+	By       Actor    // zero: a machine
 	Splices  []Splice // at least one
 	Text     string   // of the whole behind it
 	Speakers []string // in the whole behind it
@@ -152,6 +153,9 @@ func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, 
 	if err != nil {
 		return nil, err
 	}
+	if err := t.mayEdit(); err != nil {
+		return nil, err
+	}
 	read, since, err := s.asRead(ctx, who, t, base)
 	if err != nil {
 		return nil, err
@@ -172,16 +176,16 @@ func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, 
 		return nil, staleEdit(t, d.segments)
 	}
 	now := Apply(t.Segments, splices)
-	c := Change{After: t.Revision, Kind: ByEdit, Splices: splices, Text: Text(now), Speakers: Speakers(now)}
-	if err := s.store.Revise(ctx, who.UserID, id, c); err != nil {
+	c := Change{After: t.Revision, Kind: ByEdit, By: author(who), Splices: splices, Text: Text(now), Speakers: Speakers(now)}
+	if err := s.store.Revise(ctx, who.ID(), id, c); err != nil {
 		return nil, err
 	}
-	return s.store.Transcription(ctx, who.UserID, id)
+	return s.store.Transcription(ctx, who.ID(), id)
 }
 
 // editable returns a transcription of which there is a text.
 func (s *Service) editable(ctx context.Context, who auth.Actor, id uuid.UUID) (*Transcription, error) {
-	t, err := s.store.Transcription(ctx, who.UserID, id)
+	t, err := s.store.Transcription(ctx, who.ID(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +225,7 @@ func (s *Service) textAt(ctx context.Context, who auth.Actor, t *Transcription, 
 	}
 	segments := t.Segments
 	for at := t.Revision; at > number; {
-		later, err := s.store.Revisions(ctx, who.UserID, t.ID, RevisionFilter{Before: at + 1, Limit: revisionsAtOnce, Splices: true})
+		later, err := s.store.Revisions(ctx, who.ID(), t.ID, RevisionFilter{Before: at + 1, Limit: revisionsAtOnce, Splices: true})
 		if err != nil {
 			return nil, err
 		}
@@ -255,14 +259,12 @@ func (s *Service) Revisions(ctx context.Context, who auth.Actor, id uuid.UUID, f
 	if err := checkLimit(f.Limit); err != nil {
 		return nil, err
 	}
-	list, err := s.store.Revisions(ctx, who.UserID, id, f)
+	list, err := s.store.Revisions(ctx, who.ID(), id, f)
 	if err != nil || who.Can(auth.WatchQueues) {
 		return list, err
 	}
 	for i := range list {
-		if list[i].By.Kind != ByUser {
-			list[i].By.Name = ""
-		}
+		list[i].By = list[i].By.seen()
 	}
 	return list, nil
 }
@@ -325,6 +327,9 @@ func (s *Service) restoreOnce(ctx context.Context, who auth.Actor, id uuid.UUID,
 	if err != nil {
 		return nil, err
 	}
+	if err := t.mayEdit(); err != nil {
+		return nil, err
+	}
 	if number, err = s.numbered(ctx, who, t, number); err != nil {
 		return nil, err
 	}
@@ -339,11 +344,11 @@ func (s *Service) restoreOnce(ctx context.Context, who auth.Actor, id uuid.UUID,
 	if len(splices) == 0 {
 		return t, nil
 	}
-	c := Change{After: t.Revision, Kind: ByRestore, Of: number, Splices: splices, Text: Text(segments), Speakers: Speakers(segments)}
-	if err := s.store.Revise(ctx, who.UserID, id, c); err != nil {
+	c := Change{After: t.Revision, Kind: ByRestore, Of: number, By: author(who), Splices: splices, Text: Text(segments), Speakers: Speakers(segments)}
+	if err := s.store.Revise(ctx, who.ID(), id, c); err != nil {
 		return nil, err
 	}
-	return s.store.Transcription(ctx, who.UserID, id)
+	return s.store.Transcription(ctx, who.ID(), id)
 }
 
 // What numbers of revisions stand for.
@@ -358,7 +363,7 @@ func (s *Service) numbered(ctx context.Context, who auth.Actor, t *Transcription
 		return number, nil
 	}
 	for before := 0; ; {
-		page, err := s.store.Revisions(ctx, who.UserID, t.ID, RevisionFilter{Before: before, Limit: MaxPage})
+		page, err := s.store.Revisions(ctx, who.ID(), t.ID, RevisionFilter{Before: before, Limit: MaxPage})
 		if err != nil {
 			return 0, err
 		}

@@ -79,7 +79,7 @@ func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) 
 	if err := f.check(); err != nil {
 		return nil, nil, err
 	}
-	found, err := s.store.Transcriptions(ctx, who.UserID, f)
+	found, err := s.store.Transcriptions(ctx, who.ID(), f)
 	if err != nil || f.Query == "" || len(found) == 0 {
 		return found, nil, err
 	}
@@ -87,7 +87,7 @@ func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) 
 	for i, t := range found {
 		ids[i] = t.ID
 	}
-	matches, err := s.store.Matches(ctx, who.UserID, ids, f.Query)
+	matches, err := s.store.Matches(ctx, who.ID(), ids, f.Query)
 	return found, matches, err
 }
 

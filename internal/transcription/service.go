@@ -11,9 +11,12 @@ import (
 	"github.com/turboscribe/turboscribe/internal/auth"
 )
 
-// Store keeps transcriptions. Every read and write is scoped by owner: what
-// belongs to somebody else is NotFound.
+// Store keeps transcriptions. Every read and write is scoped: by owner, or, where it says
+// who, by whoever may do that, which is the owner, or has a link. Who is the id of an account
+// or of a link (auth.Actor.ID). Everything else is NotFound.
 type Store interface {
+	LinkStore
+
 	// BeginUpload records that the objects of a transcription are to be collected in
 	// a day, unless CreateTranscription or ForgetUpload comes before: nobody else
 	// would know of them when this process dies. Unauthenticated account_gone: the
@@ -35,18 +38,18 @@ type Store interface {
 	CreateTranscription(ctx context.Context, t *Transcription) error
 	// Head returns one without its text and segments, cheaply, since clients poll it.
 	// Whatever changes the text also changes the Run, the Revision or UpdatedAt.
-	Head(ctx context.Context, owner, id uuid.UUID) (*Transcription, error)
+	Head(ctx context.Context, who, id uuid.UUID) (*Transcription, error)
 	// Transcription returns one with its text and segments; these have no words while
 	// there is more to come.
-	Transcription(ctx context.Context, owner, id uuid.UUID) (*Transcription, error)
+	Transcription(ctx context.Context, who, id uuid.UUID) (*Transcription, error)
 	// Plan returns the chunks that a recording was cut into for a run, in order.
-	Plan(ctx context.Context, owner uuid.UUID, ref Ref) ([]PlannedChunk, error)
+	Plan(ctx context.Context, who uuid.UUID, ref Ref) ([]PlannedChunk, error)
 	// Transcriptions returns a page, newest first, without text and segments.
 	// Invalid nothing_to_find: the query of the filter has no words.
 	Transcriptions(ctx context.Context, owner uuid.UUID, f Filter) ([]Transcription, error)
 	// Matches returns the first MaxMatches segments in which a query finds something, of
-	// some transcriptions of the owner's.
-	Matches(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]Match, error)
+	// some transcriptions.
+	Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]Match, error)
 	// Folders returns all folders of the owner's, by name.
 	Folders(ctx context.Context, owner uuid.UUID) ([]Folder, error)
 	// CreateFolder inserts a folder and sets its time; ChangeFolder changes its name and its
@@ -63,10 +66,10 @@ type Store interface {
 	// event of that id; at most limit.
 	Events(ctx context.Context, owner, id uuid.UUID, after int64, limit int) ([]Event, error)
 	// Revise makes the next revision of a text. Conflict revision_moved: the present one is
-	// not the one that was read.
-	Revise(ctx context.Context, owner, id uuid.UUID, c Change) error
+	// not the one that was read. NotFound, too, for who may only read.
+	Revise(ctx context.Context, who, id uuid.UUID, c Change) error
 	// Revisions returns a page of the revisions of a text, newest first.
-	Revisions(ctx context.Context, owner, id uuid.UUID, f RevisionFilter) ([]Revision, error)
+	Revisions(ctx context.Context, who, id uuid.UUID, f RevisionFilter) ([]Revision, error)
 	// CancelTranscription ends the run in the status canceled and leaves its chunks
 	// to be collected; the recording stays. One that is canceled already stays as it
 	// is. Conflict already_ended: it has completed or failed.
@@ -153,25 +156,25 @@ func NewService(store Store, objects Objects, workers Workers, sniff func([]byte
 // Limits returns the bounds of an upload.
 func (s *Service) Limits() Limits { return s.limits }
 
-// Head returns one transcription of the caller's without its text and segments,
+// Head returns one transcription that the caller may read without its text and segments,
 // which are the same for as long as Run, Revision and UpdatedAt are.
 func (s *Service) Head(ctx context.Context, who auth.Actor, id uuid.UUID) (*Transcription, error) {
 	if err := who.Require(auth.ReadTranscriptions); err != nil {
 		return nil, err
 	}
-	return s.store.Head(ctx, who.UserID, id)
+	return s.store.Head(ctx, who.ID(), id)
 }
 
-// Transcription returns one transcription of the caller's with its text.
+// Transcription returns one transcription that the caller may read with its text.
 func (s *Service) Transcription(ctx context.Context, who auth.Actor, id uuid.UUID) (*Transcription, error) {
 	if err := who.Require(auth.ReadTranscriptions); err != nil {
 		return nil, err
 	}
-	return s.store.Transcription(ctx, who.UserID, id)
+	return s.store.Transcription(ctx, who.ID(), id)
 }
 
-// Recording opens the recording of a transcription of the caller's, with the faults of
-// Media.
+// Recording opens the recording of a transcription that the caller may read, with the faults
+// of Media.
 func (s *Service) Recording(ctx context.Context, who auth.Actor, id uuid.UUID) (io.ReadCloser, error) {
 	m, err := s.Media(ctx, who, id)
 	if err != nil {
@@ -189,7 +192,7 @@ func (s *Service) Cancel(ctx context.Context, who auth.Actor, id uuid.UUID) (*Tr
 		return nil, err
 	}
 	if err := s.store.CancelTranscription(ctx, who.UserID, id); err != nil {
-		return nil, err
+		return nil, s.withheld(ctx, who, id, err)
 	}
 	s.letGo(ctx, id)
 	return s.store.Transcription(ctx, who.UserID, id)
@@ -215,7 +218,7 @@ func (s *Service) Delete(ctx context.Context, who auth.Actor, id uuid.UUID) erro
 		return err
 	}
 	if err := s.store.DeleteTranscription(ctx, who.UserID, id); err != nil {
-		return err
+		return s.withheld(ctx, who, id, err)
 	}
 	s.letGo(ctx, id)
 	if err := s.objects.DeletePrefix(ctx, Prefix(who.UserID, id)); err != nil {

@@ -118,6 +118,7 @@ type Transcription struct {
 
 	FolderID uuid.UUID // zero: in none
 	Tags     []string
+	Shared   Access // what the reader may do with what is somebody else's; empty: it is theirs
 
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

@@ -16,13 +16,13 @@ var _ transcription.FeedStore = (*Store)(nil)
 
 // Standing implements transcription.FeedStore. All segments of the present run stay as
 // they are.
-func (s *Store) Standing(ctx context.Context, owner, id uuid.UUID, after transcription.Place) (*transcription.Standing, error) {
+func (s *Store) Standing(ctx context.Context, who, id uuid.UUID, after transcription.Place) (*transcription.Standing, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	t, err := s.own(owner, id)
+	t, err := s.seen(who, id)
 	if err != nil {
 		return nil, err
 	}

@@ -10,16 +10,20 @@ import (
 )
 
 // Revise implements transcription.Store.
-func (s *Store) Revise(ctx context.Context, owner, id uuid.UUID, c transcription.Change) error {
+func (s *Store) Revise(ctx context.Context, who, id uuid.UUID, c transcription.Change) error {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	t, err := s.own(owner, id)
+	seen, err := s.seen(who, id)
+	if err == nil && seen.Shared == transcription.ToRead {
+		err = errNone
+	}
 	if err != nil {
 		return err
 	}
+	t := s.rows[id]
 	if t.Revision != c.After {
 		return transcription.RevisionMoved()
 	}
@@ -31,21 +35,21 @@ func (s *Store) Revise(ctx context.Context, owner, id uuid.UUID, c transcription
 	}
 	r := transcription.Revision{
 		Number: t.Revision, Run: t.Run, Kind: c.Kind, Of: c.Of, At: t.UpdatedAt, Changed: c.Changed(), Splices: c.Splices,
-		By: transcription.Actor{Kind: transcription.ByUser, Name: owner.String()},
+		By: c.By,
 	}
 	s.revisions[id] = append(s.revisions[id], r)
-	s.record(&t, transcription.Edited)
+	s.recordBy(&t, transcription.Edited, c.By)
 	return nil
 }
 
 // Revisions implements transcription.Store.
-func (s *Store) Revisions(ctx context.Context, owner, id uuid.UUID, f transcription.RevisionFilter) ([]transcription.Revision, error) {
+func (s *Store) Revisions(ctx context.Context, who, id uuid.UUID, f transcription.RevisionFilter) ([]transcription.Revision, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if _, err := s.own(owner, id); err != nil {
+	if _, err := s.seen(who, id); err != nil {
 		return nil, err
 	}
 	var found []transcription.Revision

@@ -27,7 +27,7 @@ func passes(t *transcription.Transcription, f transcription.Filter) bool {
 }
 
 // Matches implements transcription.Store.
-func (s *Store) Matches(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]transcription.Match, error) {
+func (s *Store) Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]transcription.Match, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func (s *Store) Matches(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, q
 	defer unlock()
 	found := map[uuid.UUID][]transcription.Match{}
 	for _, id := range ids {
-		t, err := s.own(owner, id)
+		t, err := s.seen(who, id)
 		if err != nil {
 			continue
 		}

@@ -29,6 +29,7 @@ type Store struct {
 	events    map[uuid.UUID][]transcription.Event
 	revisions map[uuid.UUID][]transcription.Revision
 	folders   map[uuid.UUID]transcription.Folder
+	links     map[uuid.UUID]transcription.Link
 	lastEvent int64
 	installed []string
 	refused   map[string]string
@@ -197,8 +198,11 @@ func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transc
 
 // record adds an event that the owner has brought about.
 func (s *Store) record(t *transcription.Transcription, what transcription.EventType) {
+	s.recordBy(t, what, transcription.Actor{Kind: transcription.ByUser, Name: t.OwnerID.String()})
+}
+
+func (s *Store) recordBy(t *transcription.Transcription, what transcription.EventType, by transcription.Actor) {
 	s.lastEvent++
-	by := transcription.Actor{Kind: transcription.ByUser, Name: t.OwnerID.String()}
 	s.tell(t.ID, transcription.Event{ID: s.lastEvent, Run: t.Run, At: t.UpdatedAt, Type: what, Actor: by, Details: map[string]any{}})
 }
 
@@ -254,9 +258,25 @@ func (s *Store) own(owner, id uuid.UUID) (transcription.Transcription, error) {
 	return t, nil
 }
 
+// seen returns a transcription as who may read it.
+func (s *Store) seen(who, id uuid.UUID) (transcription.Transcription, error) {
+	t, ok := s.rows[id]
+	if !ok {
+		return t, errNone
+	}
+	if t.OwnerID == who {
+		return t, nil
+	}
+	as := s.sharedAs(&t, who)
+	if as == "" {
+		return t, errNone
+	}
+	return *t.As(as), nil
+}
+
 // Head implements transcription.Store.
-func (s *Store) Head(ctx context.Context, owner, id uuid.UUID) (*transcription.Transcription, error) {
-	t, err := s.Transcription(ctx, owner, id)
+func (s *Store) Head(ctx context.Context, who, id uuid.UUID) (*transcription.Transcription, error) {
+	t, err := s.Transcription(ctx, who, id)
 	if err != nil {
 		return nil, err
 	}
@@ -265,13 +285,13 @@ func (s *Store) Head(ctx context.Context, owner, id uuid.UUID) (*transcription.T
 }
 
 // Transcription implements transcription.Store.
-func (s *Store) Transcription(ctx context.Context, owner, id uuid.UUID) (*transcription.Transcription, error) {
+func (s *Store) Transcription(ctx context.Context, who, id uuid.UUID) (*transcription.Transcription, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	t, err := s.own(owner, id)
+	t, err := s.seen(who, id)
 	if err != nil {
 		return nil, err
 	}
@@ -279,13 +299,13 @@ func (s *Store) Transcription(ctx context.Context, owner, id uuid.UUID) (*transc
 }
 
 // Plan implements transcription.Store.
-func (s *Store) Plan(ctx context.Context, owner uuid.UUID, ref transcription.Ref) ([]transcription.PlannedChunk, error) {
+func (s *Store) Plan(ctx context.Context, who uuid.UUID, ref transcription.Ref) ([]transcription.PlannedChunk, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if _, err := s.own(owner, ref.ID); err != nil {
+	if _, err := s.seen(who, ref.ID); err != nil {
 		return nil, err
 	}
 	return slices.Clone(s.plans[ref]), nil
@@ -400,6 +420,7 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 	delete(s.rows, id)
 	delete(s.events, id)
 	delete(s.revisions, id)
+	maps.DeleteFunc(s.links, func(_ uuid.UUID, l transcription.Link) bool { return l.TranscriptionID == id })
 	return nil
 }
 

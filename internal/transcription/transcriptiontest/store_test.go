@@ -17,6 +17,8 @@ func (world) Owner(*testing.T) uuid.UUID { return uuid.New() }
 
 func (w world) Report(_ *testing.T, models ...string) { w.Install(models...) }
 
+func (w world) ExpireLinks(*testing.T) { w.Store.ExpireLinks() }
+
 func (w world) Refuses(_ *testing.T, codes map[string]string) { w.Refuse(codes) }
 
 func (w world) End(_ *testing.T, id uuid.UUID, as transcription.Status) {

@@ -28,6 +28,8 @@ type World interface {
 	Bound(q transcription.Quota)
 	// Report makes these the models of the one living worker.
 	Report(t *testing.T, models ...string)
+	// ExpireLinks lets the time of all links be over.
+	ExpireLinks(t *testing.T)
 	// Refuses makes these what it reports of the files that it cannot use.
 	Refuses(t *testing.T, codes map[string]string)
 }
@@ -53,6 +55,8 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"transcriptions are arranged":        testArrange,
 		"texts are revised":                  testRevise,
 		"one text is revised once":           testReviseStale,
+		"links let guests in":                testLinks,
+		"links let nobody in for ever":       testLinksEnd,
 		"what has ended is not canceled":     testCancelTooLate,
 		"deleting leaves nothing to read":    testDelete,
 		"models are those of the workers":    testModels,

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
@@ -16,7 +17,7 @@ func revise(t *testing.T, w World, tr *transcription.Transcription, kind transcr
 	must(t, err)
 	now := f(append([]transcription.Segment{}, before.Segments...))
 	must(t, w.Revise(t.Context(), tr.OwnerID, tr.ID, transcription.Change{
-		After: before.Revision, Kind: kind, Of: of, Splices: transcription.Splices(before.Segments, now), Text: transcription.Text(now),
+		After: before.Revision, Kind: kind, Of: of, By: by(tr.OwnerID), Splices: transcription.Splices(before.Segments, now), Text: transcription.Text(now),
 	}))
 	after, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
 	must(t, err)
@@ -49,7 +50,7 @@ func testRevise(t *testing.T, w World) {
 	must(t, err)
 	segments := segmentsOf(t, w, tr)
 	for i, r := range list {
-		if r.Number != 3-i || r.Run != 1 || r.By != (transcription.Actor{Kind: transcription.ByUser, Name: owner.String()}) || r.At.IsZero() || r.Changed == 0 {
+		if r.Number != 3-i || r.Run != 1 || r.By != by(owner) || r.At.IsZero() || r.Changed == 0 {
 			t.Errorf("got %+v", r)
 		}
 		segments = transcription.Apply(segments, transcription.Reverse(r.Splices))
@@ -62,6 +63,11 @@ func testRevise(t *testing.T, w World) {
 	if len(page) != 1 || page[0].Number != 2 || page[0].Splices != nil {
 		t.Errorf("got %+v, want the second without its splices", page)
 	}
+}
+
+// by returns a person as an author.
+func by(id uuid.UUID) transcription.Actor {
+	return transcription.Actor{Kind: transcription.ByUser, Name: id.String()}
 }
 
 func segmentsOf(t *testing.T, w World, tr *transcription.Transcription) []transcription.Segment {
@@ -77,7 +83,7 @@ func testReviseStale(t *testing.T, w World) {
 	tr := create(t, w, owner)
 	w.End(t, tr.ID, transcription.Completed)
 	s := segmentsOf(t, w, tr)
-	c := transcription.Change{Kind: transcription.ByEdit, Splices: []transcription.Splice{{At: 0, Old: s[:1]}}}
+	c := transcription.Change{Kind: transcription.ByEdit, By: by(owner), Splices: []transcription.Splice{{At: 0, Old: s[:1]}}}
 	wantKind(t, w.Revise(t.Context(), other, tr.ID, c), fault.NotFound)
 	_, err := w.Revisions(t.Context(), other, tr.ID, transcription.RevisionFilter{Limit: 1})
 	wantKind(t, err, fault.NotFound)

@@ -1,0 +1,12 @@
+ALTER TABLE events DISABLE TRIGGER events_stay;
+ALTER TABLE revisions DISABLE TRIGGER revisions_stay;
+UPDATE events SET actor = 'user', who = '' WHERE actor = 'link';
+UPDATE revisions SET actor = 'user', who = '' WHERE actor = 'link';
+ALTER TABLE events ENABLE TRIGGER events_stay;
+ALTER TABLE revisions ENABLE TRIGGER revisions_stay;
+ALTER TABLE revisions DROP CONSTRAINT revisions_actor_check;
+ALTER TABLE revisions ADD CONSTRAINT revisions_actor_check CHECK (actor IN ('user', 'worker', 'scheduler', 'api'));
+ALTER TABLE events DROP CONSTRAINT events_actor_check;
+ALTER TABLE events ADD CONSTRAINT events_actor_check CHECK (actor IN ('user', 'worker', 'scheduler', 'api'));
+DROP FUNCTION shared_as;
+DROP TABLE links;
