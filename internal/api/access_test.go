@@ -16,16 +16,18 @@ import (
 // nothing; the other is a user as the user is; the disabled was an administrator.
 var people = []string{"nobody", "disabled", "guest", "viewer", "user", "other", "operator", "admin"}
 
-// callers are people, and a key of the user's that may read.
-var callers = append(slices.Clone(people), "key")
+// callers are people, a key of the user's that may read, and somebody who takes the token of
+// a link for one that opens more than what it is of.
+var callers = append(slices.Clone(people), "key", "link")
 
 // mayUse says whom a route is for, whatever it is about.
 var mayUse = map[string][]string{
 	"anybody":   callers,
-	"signed in": callers[2:],
+	"signed in": append(slices.Clone(people[2:]), "key"),
 	"in person": people[2:],
 	"read":      {"key", "viewer", "user", "other", "operator", "admin"},
 	"write":     {"user", "other", "operator", "admin"},
+	"share":     {"user", "other", "operator", "admin"},
 	"operate":   {"operator", "admin"},
 	"govern":    {"admin"},
 }
@@ -102,6 +104,15 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/transcriptions/:id/media", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/media", own: true},
 		{route: "GET /api/v1/transcriptions/:id/media/url", who: "read", status: 409, code: "media_url_unavailable", path: "/api/v1/transcriptions/{id}/media/url", own: true},
 		{route: "GET /api/v1/transcriptions/:id/peaks", who: "read", status: 404, code: "no_peaks", path: "/api/v1/transcriptions/{id}/peaks", own: true},
+		{route: "GET /api/v1/transcriptions/:id/links", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/links", own: true},
+		{route: "POST /api/v1/transcriptions/:id/links", who: "share", status: 201, path: "/api/v1/transcriptions/{id}/links", body: `{"access":"read"}`, own: true},
+		{route: "DELETE /api/v1/transcriptions/:id/links/:link", who: "share", status: 204, path: "/api/v1/transcriptions/{id}/links/{link}", own: true},
+		{route: "GET /s/:token", who: "anybody", status: 200, path: "/s/{token}"},
+		{route: "POST /s/:token", who: "anybody", status: 303, path: "/s/{token}"},
+		{route: "GET /api/v1/shared/:token", who: "anybody", status: 200, path: "/api/v1/shared/{token}"},
+		{route: "PATCH /api/v1/shared/:token", who: "anybody", status: 200, path: "/api/v1/shared/{token}", body: `{"edits":[]}`},
+		{route: "POST /api/v1/shared/:token/unlock", who: "anybody", status: 204, path: "/api/v1/shared/{token}/unlock", body: `{"password":""}`},
+		{route: "GET /api/v1/shared/:token/export", who: "anybody", status: 200, path: "/api/v1/shared/{token}/export"},
 		{route: "GET /api/v1/export/:id", who: "read", status: 200, path: "/api/v1/export/{id}", own: true},
 		{route: "POST /api/v1/exports", who: "read", status: 200, body: `{"ids":["{id}"]}`, own: true},
 		{route: "DELETE /api/v1/transcriptions/:id", who: "write", status: 204, path: "/api/v1/transcriptions/{id}", own: true},
@@ -153,7 +164,9 @@ func (r accessRow) expected(actor string) (status int, code string) {
 		return http.StatusUnauthorized, "unauthenticated"
 	case actor == "disabled":
 		return http.StatusUnauthorized, "account_disabled"
-	case r.who == "in person" && actor == "key":
+	case actor == "link":
+		return http.StatusUnauthorized, "token_invalid"
+	case (r.who == "in person" || r.who == "share") && actor == "key":
 		return http.StatusForbidden, "key_not_allowed"
 	case !slices.Contains(mayUse[r.who], actor):
 		return http.StatusForbidden, "forbidden"
@@ -170,12 +183,15 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
 	hook, delivery := w.addWebhook(t, "user")
 	key, _ := w.addKey(t)
+	link, token := w.insertLink(t, id)
+	w.tokens["link"] = token
 	folder := &transcription.Folder{ID: newID(t), OwnerID: w.ids["user"], Name: "Of the user's, for " + actor}
 	if err := w.store.CreateFolder(t.Context(), folder); err != nil {
 		t.Fatal(err)
 	}
 	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t),
-		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{person}", w.ids["other"].String())
+		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{person}", w.ids["other"].String(),
+		"{link}", link.String(), "{token}", token)
 	w.addIdentity(t, "user")
 	method, path, _ := strings.Cut(r.route, " ")
 	if r.path != "" {

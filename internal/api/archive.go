@@ -221,7 +221,7 @@ func (a *archive) recordings() error {
 // transcription writes the folder of one. What is deleted meanwhile ends it.
 func (a *archive) transcription(t *transcription.Transcription) error {
 	folder := "transcriptions/" + t.ID.String() + "/"
-	for _, part := range []func(string, *transcription.Transcription) error{a.head, a.texts, a.history, a.revisions, a.recording} {
+	for _, part := range []func(string, *transcription.Transcription) error{a.head, a.texts, a.history, a.revisions, a.sharing, a.recording} {
 		err := part(folder, t)
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -310,6 +310,15 @@ func (a *archive) revision(t *transcription.Transcription, r revisionJSON) (arch
 		return archivedRevisionJSON{}, err
 	}
 	return archivedRevisionJSON{r, &at.Text}, nil
+}
+
+// sharing writes who else may come to it, if anybody.
+func (a *archive) sharing(folder string, t *transcription.Transcription) error {
+	list, err := a.links.List(a.ctx, a.who, t.ID)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	return a.file(folder+"links.json", newGuestLinksJSON(list))
 }
 
 // recording writes the recording as it was uploaded. It is not compressed again.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -25,6 +26,7 @@ func TestExportMe(t *testing.T) {
 	w.addIdentity(t, "user")
 	w.addIdentity(t, "other")
 	key, text := w.addKey(t)
+	l := w.addLink(t, uuid.MustParse(id), `{"access":"read","label":"for Ann"}`)
 
 	got := w.do(t, call{actor: "user", path: "/api/v1/me/export?media=true"})
 	got.expect(t, 200, "")
@@ -32,7 +34,7 @@ func TestExportMe(t *testing.T) {
 	folder := "transcriptions/" + id + "/"
 	want := []string{
 		"account.json", "api-keys.json", "deliveries.json", "folders.json", "identities.json", "sessions.json", "usage.json", "webhooks.json",
-		folder + "history.json", folder + "recording-interview.mp3", folder + "revisions.json", folder + "transcript.json", folder + "transcript.txt", folder + "transcription.json",
+		folder + "history.json", folder + "links.json", folder + "recording-interview.mp3", folder + "revisions.json", folder + "transcript.json", folder + "transcript.txt", folder + "transcription.json",
 		"transcriptions/" + waits + "/history.json", "transcriptions/" + waits + "/recording-interview.mp3", "transcriptions/" + waits + "/revisions.json", "transcriptions/" + waits + "/transcription.json",
 	}
 	slices.Sort(want)
@@ -43,14 +45,14 @@ func TestExportMe(t *testing.T) {
 		if strings.HasSuffix(name, ".json") && !json.Valid([]byte(content)) {
 			t.Errorf("%s is no JSON: %s", name, content)
 		}
-		if strings.Contains(content, foreign) || strings.Contains(content, text) || strings.Contains(content, "whsec_") {
+		if strings.Contains(content, foreign) || strings.Contains(content, text) || strings.Contains(content, "whsec_") || strings.Contains(content, l.Token) {
 			t.Errorf("%s has something of another person, or a secret: %s", name, content)
 		}
 	}
 	for name, part := range map[string]string{
 		"account.json": "user@example.com", "api-keys.json": key.Prefix, "webhooks.json": "https://example.com/", "sessions.json": `"current":true`, "identities.json": `"subject": "user"`,
 		folder + "transcript.txt": "Corrected.", folder + "revisions.json": `"text":"Corrected."`, folder + "history.json": `"type":"edited"`,
-		folder + "recording-interview.mp3": "recording of ",
+		folder + "recording-interview.mp3": "recording of ", folder + "links.json": `"for Ann"`,
 	} {
 		if !strings.Contains(files[name], part) {
 			t.Errorf("%s lacks %q: %s", name, part, files[name])

@@ -21,6 +21,7 @@ type cookies struct {
 	device  string // outlives the sign-in
 	// handshake is kept while somebody is at a provider.
 	handshake string
+	link      string // begins those of links, see ofLink
 	secure    bool
 }
 
@@ -32,14 +33,14 @@ func newCookies(public *url.URL, insecure bool) (cookies, error) {
 		// it sent with every request.
 		return cookies{
 			access: "__Host-ts_access", refresh: "__Secure-ts_refresh", csrf: "__Host-csrf_token", device: "__Secure-ts_device",
-			handshake: "__Host-ts_handshake", secure: true,
+			handshake: "__Host-ts_handshake", link: "__Host-ts_link_", secure: true,
 		}, nil
 	}
 	if !insecure && !loopback(public.Hostname()) {
 		return cookies{}, fmt.Errorf("cookies over %s would be readable for everybody on the way: "+
 			"use an https address, or allow insecure cookies", public)
 	}
-	return cookies{access: "ts_access", refresh: "ts_refresh", csrf: "csrf_token", device: "ts_device", handshake: "ts_handshake"}, nil
+	return cookies{access: "ts_access", refresh: "ts_refresh", csrf: "csrf_token", device: "ts_device", handshake: "ts_handshake", link: "ts_link_"}, nil
 }
 
 func loopback(host string) bool {

@@ -111,10 +111,18 @@ func (in editIn) domain() transcription.Edit {
 	}
 }
 
+func (in editsIn) domain() []transcription.Edit {
+	list := make([]transcription.Edit, len(in.Edits))
+	for i, e := range in.Edits {
+		list[i] = e.domain()
+	}
+	return list
+}
+
 // rewriteTranscription makes the body the whole text.
 func (s *Server) rewriteTranscription(c echo.Context) error {
 	var in rewriteIn
-	return s.changeText(c, &in, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
+	return s.changeTranscription(c, &in, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
 		if (in.Text == nil) == (in.Segments == nil) {
 			return nil, fault.New(fault.Invalid, "Send either the text or the segments.").WithCode("text_or_segments")
 		}
@@ -132,12 +140,8 @@ func (s *Server) rewriteTranscription(c echo.Context) error {
 // editTranscription does the edits of the body, all of them or none.
 func (s *Server) editTranscription(c echo.Context) error {
 	var in editsIn
-	return s.changeText(c, &in, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
-		list := make([]transcription.Edit, len(in.Edits))
-		for i, e := range in.Edits {
-			list[i] = e.domain()
-		}
-		return s.transcriptions.Edit(ctx, actor(c), id, base, list)
+	return s.changeTranscription(c, &in, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
+		return s.transcriptions.Edit(ctx, actor(c), id, base, in.domain())
 	})
 }
 
@@ -154,30 +158,21 @@ func (s *Server) importTranscription(c echo.Context) error {
 		}
 		return err
 	}
-	return s.changeText(c, nil, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
+	return s.changeTranscription(c, nil, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
 		return s.transcriptions.Import(ctx, actor(c), id, base, q.Get("format"), file)
 	})
 }
 
-// changeText reads what a change of a text needs, has it done, and answers with the text
-// as it is then.
-func (s *Server) changeText(c echo.Context, body any, do func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error)) error {
+// changeTranscription has the text of the transcription of the path changed, and answers
+// with it as it is then.
+func (s *Server) changeTranscription(c echo.Context, body any, do func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error)) error {
 	id, err := readID(c)
 	if err != nil {
 		return err
 	}
-	base, err := readBase(c)
+	t, err := s.changeText(c, body, func(ctx context.Context, base *int) (*transcription.Transcription, error) { return do(ctx, id, base) })
 	if err != nil {
 		return err
-	}
-	if body != nil {
-		if err := readJSON(c, body); err != nil {
-			return err
-		}
-	}
-	t, err := do(c.Request().Context(), id, base)
-	if err != nil {
-		return withBoth(err)
 	}
 	head, err := newTaggedHead(t)
 	if err != nil {
@@ -185,6 +180,22 @@ func (s *Server) changeText(c echo.Context, body any, do func(ctx context.Contex
 	}
 	head.setHeader(c)
 	return answer(c, http.StatusOK, newTranscriptionJSON(t))
+}
+
+// changeText reads what a change of a text needs, has it done, and returns the text as it is
+// then.
+func (s *Server) changeText(c echo.Context, body any, do func(ctx context.Context, base *int) (*transcription.Transcription, error)) (*transcription.Transcription, error) {
+	base, err := readBase(c)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		if err := readJSON(c, body); err != nil {
+			return nil, err
+		}
+	}
+	t, err := do(c.Request().Context(), base)
+	return t, withBoth(err)
 }
 
 // readBase returns the revision that If-Match names: that of the ETag of an answer. Nil is

@@ -68,6 +68,10 @@ func (k *classes) of(method, path string) *class {
 		return &k.signIn
 	case strings.HasPrefix(path, authPath+"/") && !safe(method) && !slices.Contains(cheapAuthPaths, path):
 		return &k.signIn
+	case path == sharedPath+"/unlock", path == guestPath && !safe(method):
+		return &k.signIn
+	case path == sharedPath+"/export":
+		return &k.export
 	case path == root+"/me/export":
 		return &k.archive
 	case strings.HasPrefix(path, root+"/export/"), path == root+"/exports":

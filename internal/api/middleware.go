@@ -43,7 +43,7 @@ func (s *Server) logged(next echo.HandlerFunc) echo.HandlerFunc {
 		if code, ok := c.Get(codeKey).(string); ok {
 			line.Str("code", code)
 		}
-		line.Str("method", r.Method).Str("path", r.URL.Path).Str("route", c.Path()).
+		line.Str("method", r.Method).Str("path", withoutToken(r.URL.Path)).Str("route", c.Path()).
 			Int("status", c.Response().Status).Int64("bytes", c.Response().Size).Dur("took", time.Since(began)).
 			Str("ip", c.RealIP()).Msg("request")
 		return nil
@@ -128,7 +128,7 @@ func (s *Server) authenticated(next echo.HandlerFunc) echo.HandlerFunc {
 		if !ok {
 			token = value(c, s.cookies.access)
 		}
-		if token == "" && !ok {
+		if token == "" && !ok || isGuestPath(c.Path()) {
 			return next(c)
 		}
 		who, err := s.authenticator(c, token, ok)(c.Request().Context(), token)

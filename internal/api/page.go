@@ -22,16 +22,18 @@ var accountHTML string
 var inline = regexp.MustCompile(`(?s)<(script|style)>(.*?)</`)
 
 // accountCSP lets the page do what is in it and nothing else.
-var accountCSP = pageCSP(accountHTML)
+var accountCSP = pageCSP(accountHTML, "'none'")
 
-func pageCSP(html string) string {
+// pageCSP returns the policy of a page that has its scripts and styles in itself, and may
+// send its forms there.
+func pageCSP(html, forms string) string {
 	hashes := map[string]string{}
 	for _, found := range inline.FindAllStringSubmatch(html, -1) {
 		sum := sha256.Sum256([]byte(found[2]))
 		hashes[found[1]] += fmt.Sprintf(" 'sha256-%s'", base64.StdEncoding.EncodeToString(sum[:]))
 	}
 	return "default-src 'none'; connect-src 'self'; script-src" + hashes["script"] + "; style-src" + hashes["style"] +
-		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		"; base-uri 'none'; form-action " + forms + "; frame-ancestors 'none'"
 }
 
 // errorHTML says why something was refused, to a person whom a browser has brought there.

@@ -110,7 +110,7 @@ func (s *Server) restoreRevision(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.changeText(c, nil, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
+	return s.changeTranscription(c, nil, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
 		return s.transcriptions.Restore(ctx, actor(c), id, base, number)
 	})
 }

@@ -53,6 +53,15 @@ func signedIn(who auth.Actor) error { return who.SignedIn() }
 
 func inPerson(who auth.Actor) error { return who.InPerson() }
 
+// share is for people who may change what is theirs: an API key could leave itself a way in
+// that outlives it.
+func share(who auth.Actor) error {
+	if err := who.InPerson(); err != nil {
+		return err
+	}
+	return write(who)
+}
+
 func may(p auth.Permission) access {
 	return func(who auth.Actor) error { return who.Require(p) }
 }
@@ -123,6 +132,15 @@ func (s *Server) routes() []route {
 		{"GET", mediaPath, s.sendMedia, read, small},
 		{"GET", mediaPath + "/url", s.signMedia, read, small},
 		{"GET", root + "/transcriptions/:id/peaks", s.showPeaks, read, small},
+		{"GET", root + "/transcriptions/:id/links", s.listLinks, read, small},
+		{"POST", root + "/transcriptions/:id/links", s.createLink, share, small},
+		{"DELETE", root + "/transcriptions/:id/links/:link", s.revokeLink, share, small},
+		{"GET", guestPath, s.showSharedPage, anybody, small},
+		{"POST", guestPath, s.unlockSharedPage, anybody, small},
+		{"GET", sharedPath, s.showShared, anybody, small},
+		{"PATCH", sharedPath, s.editShared, anybody, large},
+		{"POST", sharedPath + "/unlock", s.unlockShared, anybody, small},
+		{"GET", sharedPath + "/export", s.exportShared, anybody, small},
 		{"GET", root + "/export/:id", s.exportTranscription, read, small},
 		{"POST", root + "/exports", s.exportTranscriptions, read, small},
 

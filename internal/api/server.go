@@ -58,6 +58,8 @@ type Options struct {
 type Server struct {
 	auth           *auth.Service
 	transcriptions *transcription.Service
+	links          *transcription.Links
+	public         string // the address of this installation, without a slash at the end
 	webhooks       *webhook.Service
 	exporter       transcription.Exporter
 	privacy        *privacy.Service
@@ -93,6 +95,7 @@ func New(o Options) (*Server, error) {
 		auth: o.Auth, transcriptions: o.Transcriptions, webhooks: o.Webhooks, privacy: o.Privacy, feed: o.Feed, exporter: transcription.Exporter{Pages: o.Pages}, logger: o.Logger, queues: o.Queues, live: o.Live, ready: o.Ready,
 		origins: http.NewCrossOriginProtection(), hsts: hsts(public, o.HSTSSubdomains), bodyTimeout: o.BodyTimeout, classes: newClasses(o.Rates),
 	}
+	s.links, s.public = transcription.NewLinks(o.Transcriptions, o.Auth), public.Scheme+"://"+public.Host
 	if s.cache = o.Cache; s.cache == nil {
 		s.cache = noCache{}
 	}

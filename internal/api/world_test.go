@@ -201,7 +201,10 @@ func (w *world) serve(t *testing.T) {
 	server := httptest.NewServer(w.Handler())
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	w.client = &http.Client{Transport: contract.Transport(server.Client().Transport, func(err error) { t.Error(err) })}
+	w.client = &http.Client{
+		Transport:     contract.Transport(server.Client().Transport, func(err error) { t.Error(err) }),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 func (w *world) people(t *testing.T) {

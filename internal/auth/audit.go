@@ -34,6 +34,8 @@ const (
 	IdentityUnlinked Action = "identity.unlinked" // details: provider
 
 	TranscriptionDeleted Action = "transcription.deleted" // with its recording
+	LinkCreated          Action = "link.created"          // to a transcription; details: access
+	LinkRevoked          Action = "link.revoked"
 )
 
 // Entry is one thing that the audit log tells. Entries outlive the account they tell of,

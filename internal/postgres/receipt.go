@@ -38,6 +38,7 @@ const belongings = `SELECT jsonb_build_object(
 		'recordings', (SELECT count(*) FROM files WHERE owner_id = ?0),
 		'revisions', (SELECT count(*) FROM revisions WHERE transcription_id IN (SELECT id FROM transcriptions WHERE owner_id = ?0)),
 		'events', (SELECT count(*) FROM events WHERE transcription_id IN (SELECT id FROM transcriptions WHERE owner_id = ?0)),
+		'links', (SELECT count(*) FROM links WHERE transcription_id IN (SELECT id FROM transcriptions WHERE owner_id = ?0)),
 		'folders', (SELECT count(*) FROM folders WHERE owner_id = ?0),
 		'webhooks', (SELECT count(*) FROM webhooks WHERE owner_id = ?0),
 		'deliveries', (SELECT count(*) FROM deliveries WHERE owner_id = ?0),

@@ -82,6 +82,8 @@ func leaver(t *testing.T, db *postgres.DB) (id uuid.UUID, traces map[string]stri
 	inner := &transcription.Folder{ID: newID(t), OwnerID: id, ParentID: outer.ID, Name: "inner"}
 	ok(t, db.CreateFolder(ctx, inner))
 	execSQL(t, db, "UPDATE transcriptions SET folder_id = ?, tags = '{leavers_tag}' WHERE id = ?", inner.ID, tr.ID)
+	link := &transcription.Link{ID: newID(t), TranscriptionID: tr.ID, Label: "leaver's link", Access: transcription.ToEdit}
+	ok(t, db.CreateLink(ctx, id, link))
 	_, err := db.PauseQueue(ctx, id, "merge")
 	ok(t, err)
 	session := &auth.Session{ID: newID(t), FamilyID: newID(t), UserID: id, CreatedAt: time.Now(), BeganAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
@@ -93,7 +95,7 @@ func leaver(t *testing.T, db *postgres.DB) (id uuid.UUID, traces map[string]stri
 	address := id.String() + "@example.com"
 	ok(t, db.QueueMail(ctx, auth.Mail{ID: newID(t), Kind: auth.ResetMail, To: address, CreatedAt: time.Now()}))
 	return id, map[string]string{
-		"e-mail address": address, "folder": "leaver's folder", "tag": "leavers_tag",
+		"e-mail address": address, "folder": "leaver's folder", "tag": "leavers_tag", "link": link.ID.String(), "label": "leaver's link",
 		"account": id.String(), "transcription": tr.ID.String(), "upload": lost.String(), "key": key.ID.String(), "prefix": "zqxjkvbp",
 		"session": session.FamilyID.String(), "address": "198.51.100.77", "request": "request-of-leaver", "browser": "leaver's browser", "recovery code": code, "text": "Chunk 0.",
 	}
@@ -116,7 +118,7 @@ func TestDB_DeleteAccount_leavesNothing(t *testing.T) {
 	receipt := uuid.New()
 	r, err := db.DeleteAccount(ctx, id, receipt, auth.Entry{Action: auth.AccountDeleted, UserID: admin, Details: map[string]any{"receipt": receipt.String()}})
 	ok(t, err)
-	want := map[string]int{"transcriptions": 2, "recordings": 2, "revisions": 0, "events": r.Counts["events"], "webhooks": 0, "deliveries": 0, "sessions": 1, "apiKeys": 1, "folders": 2}
+	want := map[string]int{"transcriptions": 2, "recordings": 2, "revisions": 0, "events": r.Counts["events"], "webhooks": 0, "deliveries": 0, "sessions": 1, "apiKeys": 1, "folders": 2, "links": 1}
 	if diff := cmp.Diff(want, r.Counts); diff != "" || r.Counts["events"] < 4 {
 		t.Errorf("-want +got\n%s", diff)
 	}

@@ -19,11 +19,10 @@ type Document struct {
 
 // NewDocument lays a transcription out. Every text of it is on one line.
 func NewDocument(t *Transcription, l Layout) Document {
-	stem, _ := splitName(t.File.Name)
-	d := Document{Title: cmp.Or(clean(stem), "Transcript"), Language: languageTag(t.Language), Paragraphs: Paragraphs(t, l)}
+	d := Document{Title: t.Title(), Language: LanguageTag(t.Language), Paragraphs: Paragraphs(t, l)}
 	var facts []string
 	if t.Duration > 0 {
-		facts = append(facts, "Duration "+clock(t.Duration))
+		facts = append(facts, "Duration "+Clock(t.Duration))
 	}
 	if t.Language != "" {
 		facts = append(facts, "Language "+LanguageName(clean(t.Language)))
@@ -41,8 +40,15 @@ func NewDocument(t *Transcription, l Layout) Document {
 	return d
 }
 
-// languageTag returns a language as BCP 47 has it. Whisper has another code for Javanese.
-func languageTag(code string) string {
+// Title returns what people know a transcription by: the name of its recording, without what
+// says which kind of file that is.
+func (t *Transcription) Title() string {
+	stem, _ := splitName(t.File.Name)
+	return cmp.Or(clean(stem), "Transcript")
+}
+
+// LanguageTag returns a language as BCP 47 has it. Whisper has another code for Javanese.
+func LanguageTag(code string) string {
 	switch {
 	case code == "jw":
 		return "jv"

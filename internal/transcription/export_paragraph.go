@@ -75,7 +75,7 @@ func (b *paragraphs) add(s Segment, text string) {
 func (b *paragraphs) take() Paragraph {
 	p := Paragraph{Text: b.text.String()}
 	if b.layout.Timestamps {
-		p.Time = clock(b.start)
+		p.Time = Clock(b.start)
 	}
 	if b.turn && !b.layout.Anonymous {
 		p.Speaker = b.speaker
@@ -85,8 +85,8 @@ func (b *paragraphs) take() Paragraph {
 	return p
 }
 
-// clock returns d as people read it, in hours, minutes and seconds that have passed.
-func clock(d time.Duration) string {
+// Clock returns d as people read it, in hours, minutes and seconds that have passed.
+func Clock(d time.Duration) string {
 	s := int64(max(d, 0) / time.Second)
 	return fmt.Sprintf("%02d:%02d:%02d", s/3600, s/60%60, s%60)
 }

@@ -132,7 +132,7 @@ func (s *Links) check(in *NewLink) error {
 
 // List returns the links to a transcription of the caller's, newest first.
 func (s *Links) List(ctx context.Context, who auth.Actor, id uuid.UUID) ([]Link, error) {
-	if err := mayShare(who); err != nil {
+	if err := who.Require(auth.ReadTranscriptions); err != nil {
 		return nil, err
 	}
 	list, err := s.store.Links(ctx, who.UserID, id)
