@@ -123,7 +123,8 @@ func (s *Service) codesAt(ctx context.Context, u *User) string {
 // beginCode is begin for codes. They are short, so it takes longer sooner: 150 or so can be
 // tried a day, of a million of which three are right.
 func (s *Service) beginCode(ctx context.Context, key string) (attempt, error) {
-	return s.attempt(ctx, slower("codes of "+key, step{5, time.Minute}, step{20, 10 * time.Minute}))
+	a, wait := s.attempt(ctx, slower("codes of "+key, step{5, time.Minute}, step{20, 10 * time.Minute}))
+	return a, tooManyAttempts(wait, "")
 }
 
 // mustEnrol reports whether somebody of that role has to have a second factor.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/rate"
 )
 
 // LinkMark begins the token of every link, so that scanners of leaked secrets and logs know
@@ -95,7 +96,7 @@ func (s *Service) Unlocked(l Lock, proof string) bool {
 // next one takes longer, from one network and from all together.
 func (s *Service) beginLink(ctx context.Context, id uuid.UUID) (attempt, error) {
 	name := "link " + id.String()
-	a, wait := s.attempt(ctx, ofAnybody(name, name, wideNetwork(OriginOf(ctx).IP)))
+	a, wait := s.attempt(ctx, ofAnybody(name, name, rate.Network(OriginOf(ctx).IP, 24)))
 	return a, tooManyAttempts(wait, "")
 }
 

@@ -71,6 +71,9 @@ func (v *vault) addSettings(env map[string]string) {
 // fields are the names of secrets in JSON.
 var fields = regexp.MustCompile(`"(token|refreshToken|csrfToken|secret|key|password|newPassword|currentPassword)"\s*:\s*"([^"]+)"`)
 
+// linked finds the token of a link in a path.
+var linked = regexp.MustCompile(`^(?:/s/|/api/v1/shared/)([^/]+)`)
+
 // addJSON remembers those in a body.
 func (v *vault) addJSON(body []byte) {
 	for _, found := range fields.FindAllSubmatch(body, -1) {
@@ -90,6 +93,9 @@ type watcher struct {
 func (w watcher) RoundTrip(r *http.Request) (*http.Response, error) {
 	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	w.add("a token in a request", token)
+	if found := linked.FindStringSubmatch(r.URL.Path); found != nil {
+		w.add("the token of a link", found[1])
+	}
 	for _, c := range r.Cookies() {
 		w.add("the cookie "+c.Name, c.Value)
 	}
