@@ -125,8 +125,12 @@ func TestLinks_gone(t *testing.T) {
 	w.user(t, "DELETE", "/transcriptions/"+at.String(), "").expect(t, 204, "")
 	ids := regexp.MustCompile(`"request_id":"[^"]*"`)
 	for _, in := range []call{
-		{path: "/s/%s"}, {method: "POST", path: "/s/%s"}, {path: "/api/v1/shared/%s"}, {method: "PATCH", path: "/api/v1/shared/%s", body: `{"edits":[]}`},
-		{path: "/api/v1/shared/%s/export"}, {method: "POST", path: "/api/v1/shared/%s/unlock", body: `{"password":"x"}`},
+		{path: "/s/%s"},
+		{method: "POST", path: "/s/%s"},
+		{path: "/api/v1/shared/%s"},
+		{method: "PATCH", path: "/api/v1/shared/%s", body: `{"edits":[]}`},
+		{path: "/api/v1/shared/%s/export"},
+		{method: "POST", path: "/api/v1/shared/%s/unlock", body: `{"password":"x"}`},
 	} {
 		var first string
 		for how, token := range map[string]string{
@@ -162,7 +166,9 @@ func TestLinks_edit(t *testing.T) {
 		t.Errorf("got %+v", text)
 	}
 	edit("Somebody was faster.").expect(t, 412, "stale_edit")
-	list := data[struct{ Items []struct{ By struct{ Kind, Name string } } }](t, w.user(t, "GET", "/transcriptions/"+id.String()+"/revisions", "")).Items
+	list := data[struct {
+		Items []struct{ By struct{ Kind, Name string } }
+	}](t, w.user(t, "GET", "/transcriptions/"+id.String()+"/revisions", "")).Items
 	if len(list) != 1 || list[0].By.Kind != "link" || list[0].By.Name != "the speakers" {
 		t.Errorf("got %+v", list)
 	}
@@ -297,10 +303,14 @@ func TestSharedPage_signedIn(t *testing.T) {
 	w := newWorld(t)
 	id := w.addTalk(t)
 	l := w.addLink(t, id, `{"access":"edit"}`)
-	got := w.do(t, call{method: "PATCH", path: "/api/v1/shared/" + l.Token, header: map[string]string{"Cookie": "ts_access=" + w.tokens["other"], "Sec-Fetch-Site": "same-origin"},
-		body: `{"edits":[{"op":"text","segment":0,"text":"Good evening."}]}`})
+	got := w.do(t, call{
+		method: "PATCH", path: "/api/v1/shared/" + l.Token, header: map[string]string{"Cookie": "ts_access=" + w.tokens["other"], "Sec-Fetch-Site": "same-origin"},
+		body: `{"edits":[{"op":"text","segment":0,"text":"Good evening."}]}`,
+	})
 	got.expect(t, 200, "")
-	list := data[struct{ Items []struct{ By struct{ Kind string } } }](t, w.user(t, "GET", "/transcriptions/"+id.String()+"/revisions", "")).Items
+	list := data[struct {
+		Items []struct{ By struct{ Kind string } }
+	}](t, w.user(t, "GET", "/transcriptions/"+id.String()+"/revisions", "")).Items
 	if len(list) != 1 || list[0].By.Kind != "link" {
 		t.Errorf("got %+v", list)
 	}

@@ -40,16 +40,16 @@ func TestService_Unlock(t *testing.T) {
 		proof string
 		want  bool
 	}{
-		"the same":                 {s, l, proof, true},
-		"secret replaced":          {rotated, l, proof, true},
-		"secret gone":              {foreign, l, proof, false},
-		"another link":             {s, auth.Lock{LinkID: uuid.New(), Hash: hash}, proof, false},
-		"another password":         {s, auth.Lock{LinkID: l.LinkID, Hash: replaced}, proof, false},
-		"none":                     {s, l, "", false},
-		"cut":                      {s, l, proof[:len(proof)-1], false},
-		"longer":                   {s, l, proof + "AAAA", false},
-		"made up":                  {s, l, strings.Repeat("A", len(proof)), false},
-		"a link without password":  {s, auth.Lock{LinkID: l.LinkID}, "", true},
+		"the same":                  {s, l, proof, true},
+		"secret replaced":           {rotated, l, proof, true},
+		"secret gone":               {foreign, l, proof, false},
+		"another link":              {s, auth.Lock{LinkID: uuid.New(), Hash: hash}, proof, false},
+		"another password":          {s, auth.Lock{LinkID: l.LinkID, Hash: replaced}, proof, false},
+		"none":                      {s, l, "", false},
+		"cut":                       {s, l, proof[:len(proof)-1], false},
+		"longer":                    {s, l, proof + "AAAA", false},
+		"made up":                   {s, l, strings.Repeat("A", len(proof)), false},
+		"a link without password":   {s, auth.Lock{LinkID: l.LinkID}, "", true},
 		"a proof for what has none": {s, auth.Lock{LinkID: l.LinkID}, proof, true},
 	} {
 		if got := tt.s.Unlocked(tt.l, tt.proof); got != tt.want {
