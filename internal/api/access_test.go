@@ -97,6 +97,10 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/transcriptions/:id/revisions/:revision", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions/0", own: true},
 		{route: "GET /api/v1/transcriptions/:id/revisions/:revision/diff", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions/0/diff", own: true},
 		{route: "POST /api/v1/transcriptions/:id/revisions/:revision/restore", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/revisions/machine/restore", own: true},
+		{route: "GET /api/v1/transcriptions/:id/ranges", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/ranges", own: true},
+		{route: "POST /api/v1/transcriptions/:id/ranges", who: "write", status: 202, path: "/api/v1/transcriptions/{id}/ranges", body: `{"from":3,"to":4}`, own: true},
+		{route: "GET /api/v1/transcriptions/:id/ranges/:range", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/ranges/1", own: true},
+		{route: "POST /api/v1/transcriptions/:id/ranges/:range/cancel", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/ranges/1/cancel", own: true},
 		{route: "GET /api/v1/transcriptions/:id/history", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/history", own: true},
 		{route: "GET /api/v1/transcriptions/:id/events", who: "read", status: 204, path: "/api/v1/transcriptions/{id}/events", own: true},
 		{route: "POST /api/v1/transcriptions/:id/cancel", who: "write", status: 409, code: "already_ended", path: "/api/v1/transcriptions/{id}/cancel", own: true},
@@ -180,7 +184,12 @@ func (r accessRow) expected(actor string) (status int, code string) {
 // request calls the route as somebody, with things of the user's that were made for that.
 func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	t.Helper()
-	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status, r.CompletedAt = transcription.Completed, start })
+	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) {
+		r.Status, r.CompletedAt, r.Duration = transcription.Completed, start, time.Minute
+	})
+	if strings.Contains(r.route, "/ranges/") {
+		w.addRange(t, "user", id)
+	}
 	hook, delivery := w.addWebhook(t, "user")
 	key, _ := w.addKey(t)
 	link, token := w.insertLink(t, id)

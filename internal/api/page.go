@@ -43,7 +43,7 @@ var errorHTML string
 
 var (
 	errorPage = template.Must(template.New("error").Parse(errorHTML))
-	errorCSP  = pageCSP(errorHTML)
+	errorCSP  = pageCSP(errorHTML, "'none'")
 )
 
 // pageKey is set where people come by themselves, and no script is there to read JSON.

@@ -176,10 +176,11 @@ func (w *world) take() (pipeline.Step, bool) {
 	return s, true
 }
 
-// settled reports whether every run is over.
+// settled reports whether every run is over, and every range.
 func (w *world) settled() bool {
 	for _, id := range w.IDs() {
-		if !w.Transcription(id).Status.Final() {
+		ranges, _ := w.Ranges(context.Background(), uuid.Nil, id, 0, 0)
+		if !w.Transcription(id).Status.Final() || slices.ContainsFunc(ranges, func(r transcription.Range) bool { return !r.Status.Final() }) {
 			return false
 		}
 	}

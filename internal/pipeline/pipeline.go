@@ -132,10 +132,12 @@ type Transcript struct {
 // the run is over, and the caller drops its result.
 type Runs interface {
 	// Run returns the run of ref, Conflict when it is over or another has begun,
-	// NotFound when it was deleted.
+	// NotFound when it was deleted. One of a range is the transcription with the range,
+	// and its options, model and language.
 	Run(ctx context.Context, ref transcription.Ref) (*transcription.Transcription, error)
 	// SaveSource records what is known of the recording; the status becomes
-	// preparing. It may be called again as more is known.
+	// preparing. It may be called again as more is known. Of a range the length is known
+	// already.
 	SaveSource(ctx context.Context, l Lease, s Source) error
 	// Adopt makes chunks of an earlier run chunks of this one, up to the first that
 	// cannot be used any more: with their results where they were made by the same
@@ -158,7 +160,9 @@ type Runs interface {
 	// Results returns the results of all chunks, in order. Conflict: a chunk is not
 	// done yet, or the run is over.
 	Results(ctx context.Context, ref transcription.Ref) ([]ChunkResult, error)
-	// Complete records the transcript; the status becomes completed.
+	// Complete records the transcript; the status becomes completed. That of a range
+	// becomes the part of the present text that it is about, as a revision. If that part was
+	// edited since the range was asked for, what was there comes back, as a further revision.
 	Complete(ctx context.Context, l Lease, t Transcript) error
 }
 

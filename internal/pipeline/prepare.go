@@ -18,7 +18,7 @@ const (
 	blockSize     = 1 << 16 // bytes of sound read at a time
 )
 
-// prepare finds the sound of a recording and cuts it into chunks. Each chunk is
+// prepare finds the sound of a recording, or of a range of it, and cuts it into chunks. Each chunk is
 // on its way as soon as it is cut and the language is known, while the rest is still
 // being decoded. An
 // earlier attempt's chunks are kept, those of an earlier run are taken over, and cutting
@@ -37,6 +37,9 @@ func (p *Pipeline) prepare(ctx context.Context, l Lease) error {
 		return err
 	}
 	src.Duration, src.Joined = audio.FromDuration(rec.Duration()), rec.Joined()
+	if t.Range != nil {
+		src.Duration = audio.FromDuration(t.Range.To - t.Range.From)
+	}
 	err = p.cut(ctx, l, t, src, rec)
 	return errors.Join(err, rec.Close())
 }
@@ -104,14 +107,17 @@ func (p *Pipeline) cut(ctx context.Context, l Lease, t *transcription.Transcript
 	if err != nil {
 		return err
 	}
-	c := &chunker{p: p, l: l, t: t, src: src, next: len(done), tracks: tracks(sound.Channels(), p.cutOptions(src.Duration), done), peaks: audio.NewPeaks(sound.Channels())}
+	c := &chunker{
+		p: p, l: l, t: t, src: src, next: len(done), peaks: audio.NewPeaks(sound.Channels()),
+		tracks: tracks(sound.Channels(), p.cutOptions(src.Duration), reachOf(t), done),
+	}
 	if err := c.read(ctx, sound); err != nil {
 		return err
 	}
 	if err := c.keepPeaks(ctx); err != nil {
 		return err
 	}
-	c.src.Duration, c.src.Missing, c.src.Chunks = c.tracks[0].cutter.Total(), audio.FromDuration(sound.Missing()), c.next
+	c.src.Duration, c.src.Missing, c.src.Chunks = c.tracks[0].cutter.Total()-c.tracks[0].reach.Start, audio.FromDuration(sound.Missing()), c.next
 	return p.store.FinishPrepare(ctx, l, c.src)
 }
 
@@ -185,8 +191,12 @@ func (c *chunker) record(ctx context.Context) error {
 }
 
 // keepPeaks stores the outline of the recording. The lease is part of its key, as in those
-// of chunks: only whoever still holds it makes it the one that counts.
+// of chunks: only whoever still holds it makes it the one that counts. That of a range is
+// part of what is there already.
 func (c *chunker) keepPeaks(ctx context.Context) error {
+	if c.t.Range != nil {
+		return nil
+	}
 	c.peaks.Flush()
 	key := fmt.Sprintf("%speaks/%d/%s.dat", transcription.Prefix(c.t.OwnerID, c.t.ID), c.t.Run, c.l.Token)
 	if err := c.p.blobs.Put(ctx, key, c.peaks.Encode()); err != nil {

@@ -50,7 +50,7 @@ func (p *Pipeline) made(model string, o DecodeOptions) (string, error) {
 // adopt takes over what earlier runs have done. While the language is not known, which
 // is so when it is to be detected anew, nothing fits.
 func (p *Pipeline) adopt(ctx context.Context, l Lease, t *transcription.Transcription, src Source) error {
-	if t.Run == 1 || src.Language == "" {
+	if t.Run <= 1 || src.Language == "" {
 		return nil
 	}
 	made, err := p.made(src.Model, DecodeOptions{Language: src.Language, Prompt: t.Options.Prompt, Translate: t.Options.Translate})

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/turboscribe/turboscribe/internal/audio"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
 // mixed is the channel of a chunk in which all channels of the recording sound.
@@ -20,18 +22,38 @@ type track struct {
 	cutter  *audio.Cutter
 	pcm     []int16 // sound that may still become part of a chunk
 	offset  audio.Samples
+	reach   reach
 }
+
+// reach is what of a recording is cut.
+type reach struct {
+	audio.Span
+	before, behind audio.Samples // sound of what lies around it that is heard as well
+}
+
+// reachOf returns all of a recording, or the range that a run is about, with a little more
+// at its ends: words there are cut off, as at seams in speech.
+func reachOf(t *transcription.Transcription) reach {
+	if t.Range == nil {
+		return reach{Span: audio.Span{End: math.MaxInt64}}
+	}
+	span := audio.Span{Start: audio.FromDuration(t.Range.From), End: audio.FromDuration(t.Range.To)}
+	return reach{span, min(span.Start, chunkOverlap), chunkOverlap}
+}
+
+// over reports whether nothing that is still to come from position at on is heard.
+func (r reach) over(at audio.Samples) bool { return at-r.behind >= r.End }
 
 // newTrack returns a track that begins behind the chunks of its channel that were
 // cut in earlier attempts.
-func newTrack(channel int, o audio.CutOptions, done []Chunk) *track {
-	var start, overlap audio.Samples
+func newTrack(channel int, o audio.CutOptions, r reach, done []Chunk) *track {
+	start, overlap := r.Start, r.before
 	for _, c := range done {
 		if c.Channel == channel {
 			start, overlap = c.End, max(0, c.To-c.End)
 		}
 	}
-	return &track{channel: channel, cutter: audio.NewCutter(o, start, overlap), offset: start - overlap}
+	return &track{channel: channel, cutter: audio.NewCutter(o, start, overlap), offset: start - overlap, reach: r}
 }
 
 // write takes the samples at position at, which follow those before without a gap, and
@@ -40,7 +62,17 @@ func newTrack(channel int, o audio.CutOptions, done []Chunk) *track {
 func (k *track) write(at audio.Samples, pcm []int16) []audio.Piece {
 	had := k.offset + audio.Samples(len(k.pcm))
 	k.pcm = append(k.pcm, behind(pcm, had-at)...)
-	return k.cutter.Write(behind(pcm, k.cutter.Total()-at))
+	own := pcm[:min(max(k.reach.End-at, 0), audio.Samples(len(pcm)))]
+	return k.cutter.Write(behind(own, k.cutter.Total()-at))
+}
+
+// flush returns the pieces that are left. Who speaks at the end of a range is heard beyond it.
+func (k *track) flush() []audio.Piece {
+	pieces := k.cutter.Flush()
+	if n := len(pieces) - 1; n >= 0 && pieces[n].End == k.reach.End && pieces[n].To == k.reach.End {
+		pieces[n].To = min(k.reach.End+k.reach.behind, k.offset+audio.Samples(len(k.pcm)))
+	}
+	return pieces
 }
 
 // behind returns pcm without its first n samples, all of it where n is negative.
@@ -62,13 +94,13 @@ func (k *track) forget() {
 
 // tracks returns those of a recording of so many channels, behind the chunks of
 // earlier attempts. Had those found the channels to be the same, they still are.
-func tracks(channels int, o audio.CutOptions, done []Chunk) []*track {
+func tracks(channels int, o audio.CutOptions, r reach, done []Chunk) []*track {
 	if channels == 1 || slices.ContainsFunc(done, func(c Chunk) bool { return c.Channel == mixed }) {
-		return []*track{newTrack(mixed, o, done)}
+		return []*track{newTrack(mixed, o, r, done)}
 	}
 	all := make([]*track, channels)
 	for i := range all {
-		all[i] = newTrack(i+1, o, done)
+		all[i] = newTrack(i+1, o, r, done)
 	}
 	return all
 }
@@ -91,7 +123,7 @@ func (s *sameness) hear(left, right []int16) {
 
 func (s *sameness) same() bool { return s.apart < leastApart*s.common }
 
-// read cuts the whole recording. What is cut already is heard too, for its outline.
+// read cuts the recording, as far as its tracks reach. What is cut already is heard too, for its outline.
 func (c *chunker) read(ctx context.Context, sound Recording) error {
 	channels := sound.Channels()
 	block := make([]byte, blockSize)
@@ -103,7 +135,7 @@ func (c *chunker) read(ctx context.Context, sound Recording) error {
 			return werr
 		}
 		at += audio.Samples(len(apart[0]))
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || err == nil && c.tracks[0].reach.over(at) {
 			return c.finish(ctx)
 		}
 		if err != nil {
@@ -160,7 +192,7 @@ func (c *chunker) write(ctx context.Context, at audio.Samples, apart [][]int16) 
 func (c *chunker) finish(ctx context.Context) error {
 	var all []found
 	for _, k := range c.tracks {
-		all = append(all, k.found(k.cutter.Flush())...)
+		all = append(all, k.found(k.flush())...)
 	}
 	if err := c.cut(ctx, all); err != nil {
 		return err

@@ -186,14 +186,21 @@ func (db *DB) AddChunks(ctx context.Context, l pipeline.Lease, cs ...pipeline.Ch
 			sound += c.End - c.Start
 			steps[i] = newStepRow(c.Ref, p, pipeline.Transcribe, c.Index, int64(c.Len()))
 		}
-		_, err = tx.NewRaw("UPDATE transcriptions SET cut_samples = cut_samples + ?, updated_at = clock_timestamp() WHERE id = ?",
-			sound, l.Step.Ref.ID).Exec(ctx)
-		if err != nil {
+		if err := grow(ctx, tx, l.Step.Ref, sound); err != nil {
 			return err
 		}
 		return addSteps(ctx, tx, steps...)
 	})
 	return wrap(err, "add %d chunks of %s", len(cs), l.Step.Ref)
+}
+
+// grow counts sound of a locked run that was cut.
+func grow(ctx context.Context, tx bun.Tx, ref transcription.Ref, sound audio.Samples) error {
+	if number, ok := ref.Range(); ok {
+		return growRange(ctx, tx, ref.ID, number, sound, 0)
+	}
+	_, err := tx.NewRaw("UPDATE transcriptions SET cut_samples = cut_samples + ?, updated_at = clock_timestamp() WHERE id = ?", sound, ref.ID).Exec(ctx)
+	return err
 }
 
 // addChunks inserts chunks and returns those that were not there yet. Those that were must
@@ -248,6 +255,9 @@ func (db *DB) FinishChunk(ctx context.Context, l pipeline.Lease, r pipeline.Chun
 		return fault.New(fault.Conflict, "The lease on %s is not one on chunk %d.", l.Step, r.Chunk.Index)
 	}
 	err := db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if number, ok := l.Step.Ref.Range(); ok {
+			return finishRangeChunk(ctx, tx, l, number, newResultRow(r))
+		}
 		changed(ctx, l.Step.Ref.ID)
 		n, err := affected(finishChunk(tx, l, newResultRow(r)).Exec(ctx))
 		if err != nil {

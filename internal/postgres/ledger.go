@@ -28,13 +28,14 @@ const uploadTime = 24 * time.Hour
 // its steps locked would be the wrong order.
 const rescue = `
 	WITH x AS (
-		SELECT s.transcription_id, s.run, s.kind, s.index, s.attempts, s.worker
+		SELECT s.transcription_id, s.run, s.kind, s.index, s.attempts, s.worker, t.run AS present
 		FROM steps AS s JOIN transcriptions AS t ON t.id = s.transcription_id
 		WHERE s.state = 'running' AND s.lease_until < now() AND s.attempts < s.max_attempts
 		ORDER BY s.lease_until LIMIT ? FOR UPDATE OF t, s SKIP LOCKED
 	), told AS (
 		INSERT INTO events (transcription_id, run, type, actor, who, details)
-		SELECT transcription_id, run, ?, ?, ?, jsonb_build_object('step', kind, 'index', index, 'attempt', attempts, 'worker', worker)
+		SELECT transcription_id, present, ?, ?, ?, jsonb_build_object('step', kind, 'index', index, 'attempt', attempts, 'worker', worker)
+			|| CASE WHEN run < 0 THEN jsonb_build_object('range', -run) ELSE '{}' END
 		FROM x
 	)
 	UPDATE steps AS s SET state = 'waiting', next_at = now(), lease_token = NULL, lease_until = NULL FROM x
@@ -92,7 +93,7 @@ func (db *DB) Unadvanced(ctx context.Context, limit int) ([]transcription.Ref, e
 		ID  uuid.UUID
 		Run int
 	}
-	err := db.bun.NewRaw(`SELECT t.id, t.run FROM transcriptions AS t
+	err := db.bun.NewRaw(`SELECT t.id, t.run FROM runs AS t
 		WHERE t.status = 'transcribing' AND NOT EXISTS (`+unfinished+`)
 		ORDER BY t.updated_at, t.id LIMIT ?`, limit).Scan(ctx, &rows)
 	refs := make([]transcription.Ref, len(rows))

@@ -154,7 +154,7 @@ func left(ctx context.Context, tx bun.Tx, owner uuid.UUID, ref transcription.Ref
 func settleUsage(ctx context.Context, tx bun.Tx, id uuid.UUID) error {
 	_, err := tx.ExecContext(ctx, `UPDATE usage AS u SET settled = true,
 			samples = CASE t.status WHEN 'completed' THEN t.duration_samples WHEN 'failed' THEN 0 ELSE least(t.done_samples, u.samples) END
-		FROM transcriptions AS t WHERE t.id = ? AND u.transcription_id = t.id AND NOT u.settled`, id)
+		FROM transcriptions AS t WHERE t.id = ? AND u.transcription_id = t.id AND u.run > 0 AND NOT u.settled`, id)
 	return err
 }
 

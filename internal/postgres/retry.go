@@ -57,6 +57,13 @@ func (db *DB) RetryTranscription(ctx context.Context, owner uuid.UUID, next tran
 		if err := t.Retriable(); err != nil {
 			return err
 		}
+		ranges, err := rangesInWork(ctx, tx, t.ID)
+		if err != nil {
+			return err
+		}
+		if len(ranges) > 0 {
+			return transcription.RangesInWork()
+		}
 		return begin(ctx, tx, t, next)
 	})
 	return wrap(err, "run %s again", after)
@@ -146,7 +153,7 @@ type adoption struct {
 // choose finds the earlier run and how many of its chunks can be used.
 func (a *adoption) choose(ctx context.Context, tx bun.Tx) error {
 	err := tx.NewRaw(`SELECT c.run FROM chunks AS c
-		WHERE c.transcription_id = ?id AND c.run < ?run AND c.cut = ?cut
+		WHERE c.transcription_id = ?id AND c.run BETWEEN 1 AND ?run - 1 AND c.cut = ?cut
 			AND NOT EXISTS (SELECT FROM chunks WHERE transcription_id = ?id AND run = ?run)
 		GROUP BY c.run
 		ORDER BY coalesce(sum(c.end_sample - c.start_sample) FILTER (WHERE `+fits+`), 0) DESC, count(*) DESC, c.run DESC LIMIT 1`, a).Scan(ctx, &a.From)

@@ -22,10 +22,16 @@ func (db *DB) Run(ctx context.Context, ref transcription.Ref) (*transcription.Tr
 	if err != nil {
 		return nil, wrap(none(err, "The transcription was deleted."), "read run %s", ref)
 	}
-	if err := current(ref, row.Run, row.Status); err != nil {
+	t := row.domain()
+	if number, ok := ref.Range(); ok {
+		if err := db.runOfRange(ctx, t, number); err != nil {
+			return nil, wrap(err, "read run %s", ref)
+		}
+	}
+	if err := current(ref, t.Run, t.Status); err != nil {
 		return nil, wrap(err, "read run %s", ref)
 	}
-	return row.domain(), nil
+	return t, nil
 }
 
 // SaveSource records what is known of the recording; the status becomes preparing.
@@ -40,6 +46,9 @@ func (db *DB) SaveSource(ctx context.Context, l pipeline.Lease, s pipeline.Sourc
 }
 
 func (db *DB) saveSource(ctx context.Context, tx bun.Tx, l pipeline.Lease, s pipeline.Source) error {
+	if _, ok := l.Step.Ref.Range(); ok {
+		s.Duration, s.Missing = 0, 0 // its length is booked, and what is missing of the recording is known
+	}
 	if s.Duration > 0 {
 		if err := db.afford(ctx, tx, l.Step.Ref, s.Duration); err != nil {
 			return err
@@ -100,8 +109,11 @@ func (db *DB) FinishPrepare(ctx context.Context, l pipeline.Lease, s pipeline.So
 }
 
 // replacePeaks makes the object under key the outline of a locked transcription, and the
-// one so far garbage.
+// one so far garbage. Without a key the one so far stays: a range has none.
 func replacePeaks(ctx context.Context, tx bun.Tx, ref transcription.Ref, key string) error {
+	if key == "" {
+		return nil
+	}
 	var former string
 	err := tx.NewRaw("UPDATE transcriptions AS t SET peaks_key = ? FROM transcriptions AS old WHERE t.id = ? AND old.id = t.id RETURNING old.peaks_key", key, ref.ID).
 		Scan(ctx, &former)
@@ -119,10 +131,10 @@ const unfinished = `SELECT FROM steps AS s WHERE s.transcription_id = t.id AND s
 // chunks are left: of several that are finished at once, whoever looks last sees all.
 func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
 	var ready bool
-	err := db.bun.NewRaw("SELECT t.status = ? AND t.run = ? AND NOT EXISTS ("+unfinished+") FROM transcriptions AS t WHERE t.id = ?",
-		transcription.Transcribing, ref.Run, ref.ID).Scan(ctx, &ready)
+	err := db.bun.NewRaw("SELECT t.status = ? AND NOT EXISTS ("+unfinished+") FROM runs AS t WHERE t.id = ? AND t.run = ?",
+		transcription.Transcribing, ref.ID, ref.Run).Scan(ctx, &ready)
 	if err != nil || !ready {
-		return wrap(settled(none(err, "The transcription was deleted.")), "look at %s", ref)
+		return wrap(settled(none(err, "Run %s is over.", ref)), "look at %s", ref)
 	}
 	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		p, err := lockRun(ctx, tx, ref)
@@ -130,7 +142,7 @@ func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
 			return settled(err)
 		}
 		var left bool
-		err = tx.NewRaw("SELECT EXISTS ("+unfinished+") FROM transcriptions AS t WHERE t.id = ?", ref.ID).Scan(ctx, &left)
+		err = tx.NewRaw("SELECT EXISTS ("+unfinished+") FROM runs AS t WHERE t.id = ? AND t.run = ?", ref.ID, ref.Run).Scan(ctx, &left)
 		if err != nil || left {
 			return err
 		}
@@ -144,7 +156,7 @@ func (db *DB) Advance(ctx context.Context, ref transcription.Ref) error {
 
 // Complete records the transcript; the status becomes completed. The text of an earlier run
 // becomes an earlier revision; if a person has changed it, it stays, and the new one is the
-// earlier revision. The objects of the chunks are garbage at once, what was heard in
+// earlier revision. What was heard of a range becomes a revision, too. The objects of the chunks are garbage at once, what was heard in
 // them is kept for another run as long as Forget says. Conflict: the lease is lost or
 // the run is over.
 func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcript) error {
@@ -160,11 +172,14 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 		if err := finish(ctx, tx, l); err != nil {
 			return err
 		}
-		text, err := settleText(ctx, tx, l, p, &t)
-		if err != nil {
+		if err := discardChunks(ctx, tx, p, ref, 0); err != nil {
 			return err
 		}
-		if err := discardChunks(ctx, tx, p, ref, 0); err != nil {
+		if number, ok := ref.Range(); ok {
+			return completeRange(ctx, tx, l, p, number, t.Segments)
+		}
+		text, err := settleText(ctx, tx, l, p, &t)
+		if err != nil {
 			return err
 		}
 		return move(ctx, tx, change{ref: ref, to: transcription.Completed, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
@@ -247,6 +262,9 @@ func fail(ctx context.Context, tx bun.Tx, p parent, c change, f transcription.Fa
 	}
 	if err := stop(ctx, tx, c.ref); err != nil {
 		return err
+	}
+	if _, ok := c.ref.Range(); ok {
+		return discardChunks(ctx, tx, p, c.ref, 0)
 	}
 	if f.Hopeless() && !p.Earlier {
 		if err := throwAway(ctx, tx, c.ref.ID); err != nil {

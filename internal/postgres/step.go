@@ -137,7 +137,7 @@ func (db *DB) Claim(ctx context.Context, s pipeline.Step, worker string, lease t
 		return db.claimDelivery(ctx, s, worker, lease)
 	}
 	l := pipeline.Lease{Step: s, Worker: worker}
-	q := db.bun.NewUpdate().Model((*stepRow)(nil)).TableExpr("transcriptions AS t").
+	q := db.bun.NewUpdate().Model((*stepRow)(nil)).TableExpr("runs AS t").
 		Set("state = ?", running).Set("attempts = s.attempts + 1").Set("worker = ?", worker).
 		Set("lease_token = gen_random_uuid()").Set("lease_until = clock_timestamp() + make_interval(secs => ?)", lease.Seconds()).
 		Where("t.id = s.transcription_id").Where("t.run = s.run").Where("t.status IN (?)", bun.List(living())).
@@ -176,7 +176,8 @@ func (db *DB) Release(ctx context.Context, l pipeline.Lease, after time.Duration
 		spared = 1
 	}
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if _, err := lockRun(ctx, tx, l.Step.Ref); err != nil {
+		p, err := lockRun(ctx, tx, l.Step.Ref)
+		if err != nil {
 			return err
 		}
 		again := tx.NewUpdate().Model((*stepRow)(nil)).Set("state = ?", waiting).Set("attempts = s.attempts - ?", spared).
@@ -187,9 +188,7 @@ func (db *DB) Release(ctx context.Context, l pipeline.Lease, after time.Duration
 			return err
 		}
 		if n > 0 {
-			return record(ctx, tx, event{ref: l.Step.Ref, kind: transcription.StepFailed, by: holder(l), details: map[string]any{
-				"step": l.Step.Kind, "index": l.Step.Index, "attempt": l.Attempt,
-			}})
+			return record(ctx, tx, stepFailed(p, l))
 		}
 		over := tx.NewUpdate().Model((*stepRow)(nil)).Set("lease_until = now() - interval '1 second'")
 		n, err = affected(leased(over, l).Exec(ctx))
@@ -199,6 +198,17 @@ func (db *DB) Release(ctx context.Context, l pipeline.Lease, after time.Duration
 		return err
 	})
 	return wrap(err, "release %s", l.Step)
+}
+
+// stepFailed is the event of an attempt that has failed.
+func stepFailed(p parent, l pipeline.Lease) event {
+	e := event{ref: transcription.Ref{ID: l.Step.Ref.ID, Run: p.Run}, kind: transcription.StepFailed, by: holder(l), details: map[string]any{
+		"step": l.Step.Kind, "index": l.Step.Index, "attempt": l.Attempt,
+	}}
+	if number, ok := l.Step.Ref.Range(); ok {
+		e.details["range"] = number
+	}
+	return e
 }
 
 // Elsewhere reports whether a living worker other than the lease's has the model that

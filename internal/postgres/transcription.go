@@ -261,6 +261,9 @@ func (db *DB) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) erro
 		if err := settleUsage(ctx, tx, id); err != nil {
 			return err
 		}
+		if err := settleRanges(ctx, tx, id, 0); err != nil {
+			return err
+		}
 		err := tx.NewRaw("DELETE FROM transcriptions WHERE id = ? AND owner_id = ? RETURNING file_id", id, owner).Scan(ctx, &file)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)

@@ -52,6 +52,9 @@ type change struct {
 // status, in the same statement. Conflict: the run is not in a status that leads
 // there.
 func move(ctx context.Context, tx bun.Tx, c change, set ...func(*bun.UpdateQuery) *bun.UpdateQuery) error {
+	if number, ok := c.ref.Range(); ok {
+		return moveRange(ctx, tx, number, c, set...)
+	}
 	var from transcription.Status
 	err := tx.NewUpdate().Model((*transcriptionRow)(nil)).
 		TableExpr("(SELECT status AS was FROM transcriptions WHERE id = ? FOR UPDATE) AS old", c.ref.ID).
@@ -90,14 +93,16 @@ func announce(ctx context.Context, tx bun.Tx, c change, from transcription.Statu
 	return overtake(ctx, tx, c.ref.ID)
 }
 
-// parent is what a locked transcription tells about itself.
+// parent is what a locked transcription tells about itself and, when it is locked for a
+// range, about that.
 type parent struct {
 	OwnerID  uuid.UUID
-	Status   transcription.Status
-	Model    string // chosen by prepare
-	Earlier  bool   // there is the text of an earlier run
-	Revision int    // of that
-	Edited   bool   // a person has a part in it
+	Run      int                  // the present one of the transcription
+	Status   transcription.Status // of the run
+	Model    string               // of the run, chosen by prepare
+	Earlier  bool                 // there is the text of an earlier run
+	Revision int                  // of that
+	Edited   bool                 // a person has a part in it
 	Priority transcription.Priority
 }
 
@@ -106,11 +111,18 @@ type parent struct {
 // over, or another has begun.
 func lockRun(ctx context.Context, tx bun.Tx, ref transcription.Ref) (parent, error) {
 	var p parent
-	var run int
 	err := tx.NewRaw("SELECT owner_id, status, model, earlier IS NOT NULL, revision, edited, priority, run FROM transcriptions WHERE id = ? FOR UPDATE", ref.ID).
-		Scan(ctx, &p.OwnerID, &p.Status, &p.Model, &p.Earlier, &p.Revision, &p.Edited, &p.Priority, &run)
+		Scan(ctx, &p.OwnerID, &p.Status, &p.Model, &p.Earlier, &p.Revision, &p.Edited, &p.Priority, &p.Run)
 	if err != nil {
 		return p, none(err, "The transcription was deleted.")
+	}
+	run := p.Run
+	if number, ok := ref.Range(); ok {
+		row, err := readRange(ctx, tx, ref.ID, number)
+		if err != nil {
+			return p, err
+		}
+		run, p.Status, p.Model = ref.Run, row.Status, row.Model
 	}
 	return p, current(ref, run, p.Status)
 }

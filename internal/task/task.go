@@ -49,7 +49,7 @@ func decode(t *asynq.Task) (pipeline.Step, error) {
 	if err := json.Unmarshal(t.Payload(), &p); err != nil {
 		return pipeline.Step{}, fmt.Errorf("decode a task of type %s: %w", t.Type(), err)
 	}
-	if p.ID == uuid.Nil || p.Run < 1 || p.Index < 0 || p.Gen < 1 {
+	if p.ID == uuid.Nil || p.Run == 0 || p.Index < 0 || p.Gen < 1 {
 		return pipeline.Step{}, fmt.Errorf("a task of type %s names no step: %s", t.Type(), t.Payload())
 	}
 	return pipeline.Step{

@@ -21,7 +21,7 @@ const (
 	Reused      EventType = "reused"       // chunks of an earlier run
 	StepFailed  EventType = "step_failed"  // and will be begun again
 	StepRescued EventType = "step_rescued" // its worker died; it will be begun again
-	Edited      EventType = "edited"       // a person changed the text
+	Edited      EventType = "edited"       // the text is another, but for what a run makes of all of it first
 )
 
 // ActorKind says what has brought an event about.

@@ -22,6 +22,7 @@ const (
 	ByEdit    RevisionKind = "edit"    // a person has
 	ByRestore RevisionKind = "restore" // an earlier one came back
 	ByKeeping RevisionKind = "kept"    // what a person had written came back after another run
+	ByRange   RevisionKind = "range"   // a machine has made a part of it anew
 )
 
 // Revision is one state of a text. Those of a transcription are counted from 1; before

@@ -76,8 +76,19 @@ type Store interface {
 	CancelTranscription(ctx context.Context, owner, id uuid.UUID) error
 	// RetryTranscription begins another run, queued, behind one that has ended.
 	// Conflict in_work: that is not the present run, or it has not ended;
-	// recording_gone: there is nothing to run again.
+	// recording_gone: there is nothing to run again. While ranges are on their way it is
+	// in_work too.
 	RetryTranscription(ctx context.Context, owner uuid.UUID, next NextRun) error
+	// CreateRange inserts a range, queued, with its prepare step, books its length, and sets
+	// its number and its times. Conflict in_work: the text was made by another run meanwhile,
+	// or another one is on its way; what Range.MayBegin says.
+	CreateRange(ctx context.Context, owner uuid.UUID, r *Range) error
+	// Ranges returns a page of the ranges of a transcription, newest first, below a number; 0:
+	// from the newest.
+	Ranges(ctx context.Context, owner, id uuid.UUID, before, limit int) ([]Range, error)
+	// CancelRange ends a range in the status canceled. One that is canceled already stays as
+	// it is. Conflict already_ended: it has completed or failed.
+	CancelRange(ctx context.Context, owner, id uuid.UUID, number int) error
 	// DeleteTranscription removes the rows at once, whatever the status, and
 	// leaves the objects to be collected.
 	DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error

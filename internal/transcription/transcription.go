@@ -51,7 +51,8 @@ func (s Status) Partial() bool {
 }
 
 // Ref names one run of one transcription. Retrying starts a new run, so work
-// left over from an earlier run can be told apart and dropped.
+// left over from an earlier run can be told apart and dropped. Runs count from 1; below
+// zero they are of a Range.
 type Ref struct {
 	ID  uuid.UUID
 	Run int
@@ -115,6 +116,7 @@ type Transcription struct {
 	Failure  *Failure  // nil unless Failed
 	Revision int       // 0: the machine's text
 	Manifest *Manifest // of the text; nil unless it was asked for
+	Range    *Range    // that is to be transcribed; nil: all of the recording
 
 	FolderID uuid.UUID // zero: in none
 	Tags     []string

@@ -47,7 +47,8 @@ type run struct {
 	steps   []*stepRow
 	chunks  []pipeline.Chunk
 	results map[int]pipeline.ChunkResult
-	past    []attempt // earlier runs, the latest last
+	past    []attempt               // earlier runs, the latest last
+	asked   []transcription.Segment // of a range: the text when it was asked for
 }
 
 // Memory is a pipeline.Store without a database. It is safe for use by several
@@ -55,6 +56,7 @@ type run struct {
 type Memory struct {
 	mu      sync.Mutex
 	runs    map[uuid.UUID]*run
+	ranges  map[uuid.UUID][]*run // by transcription
 	order   []uuid.UUID
 	garbage []string
 	kept    map[string]bool // prefixes that will be garbage
@@ -63,7 +65,9 @@ type Memory struct {
 }
 
 // NewMemory returns an empty store.
-func NewMemory() *Memory { return &Memory{runs: map[uuid.UUID]*run{}, kept: map[string]bool{}} }
+func NewMemory() *Memory {
+	return &Memory{runs: map[uuid.UUID]*run{}, ranges: map[uuid.UUID][]*run{}, kept: map[string]bool{}}
+}
 
 // CreateTranscription adds a transcription with its prepare step.
 func (m *Memory) CreateTranscription(_ context.Context, t *transcription.Transcription) error {
@@ -84,6 +88,7 @@ func (m *Memory) Delete(id uuid.UUID) {
 	if r, ok := m.runs[id]; ok {
 		m.garbage = append(m.garbage, transcription.Prefix(r.t.OwnerID, id))
 		delete(m.runs, id)
+		delete(m.ranges, id)
 	}
 }
 
@@ -164,7 +169,7 @@ func (r *run) find(s pipeline.Step) *stepRow {
 
 // living returns the run of ref unless it is over.
 func (m *Memory) living(ref transcription.Ref) (*run, error) {
-	r, ok := m.runs[ref.ID]
+	r, ok := m.find(ref)
 	if !ok {
 		return nil, fault.New(fault.NotFound, "There is no transcription %s.", ref.ID)
 	}
@@ -214,6 +219,9 @@ func (m *Memory) SaveSource(_ context.Context, l pipeline.Lease, s pipeline.Sour
 
 func (r *run) save(s pipeline.Source) {
 	r.t.Model, r.t.Language, r.t.LanguageConfidence = s.Model, s.Language, s.LanguageConfidence
+	if r.t.Range != nil {
+		return
+	}
 	r.t.Duration, r.t.Missing, r.t.Joined = s.Duration.Duration(), s.Missing.Duration(), s.Joined
 }
 
@@ -221,7 +229,7 @@ func (r *run) save(s pipeline.Source) {
 func (m *Memory) Chunks(_ context.Context, ref transcription.Ref) ([]pipeline.Chunk, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, ok := m.runs[ref.ID]
+	r, ok := m.find(ref)
 	if !ok {
 		return nil, nil
 	}
@@ -328,6 +336,10 @@ func (m *Memory) Complete(_ context.Context, l pipeline.Lease, t pipeline.Transc
 	}
 	row.state = done
 	r.t.Status, r.t.Progress = transcription.Completed, 1
+	if r.t.Range != nil {
+		m.splice(r, t.Segments)
+		return nil
+	}
 	r.t.Text, r.t.Segments, r.t.Warnings, r.t.Coverage = t.Text, t.Segments, t.Warnings, &t.Coverage
 	r.t.Earlier = nil
 	m.garbage = append(m.garbage, r.folders()...)
@@ -413,13 +425,19 @@ func (m *Memory) GiveUp(_ context.Context, s pipeline.Step, f transcription.Fail
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, row := range m.each(func(row *stepRow) bool { return row.step == s && row.exhausted() }) {
-		m.fail(m.runs[row.step.Ref.ID], f)
+		if r, ok := m.find(row.step.Ref); ok {
+			m.fail(r, f)
+		}
 	}
 	return nil
 }
 
 func (m *Memory) fail(r *run, f transcription.Failure) {
 	r.t.Status, r.t.Failure = transcription.Failed, &f
+	if r.t.Range != nil {
+		m.garbage = append(m.garbage, r.folders()...)
+		return
+	}
 	if f.Hopeless() && r.t.Earlier == nil {
 		m.garbage = append(m.garbage, transcription.Prefix(r.t.OwnerID, r.t.ID))
 		return
@@ -467,9 +485,8 @@ func (m *Memory) Dispatch(_ context.Context, window int) ([]pipeline.Step, error
 // each returns the steps of living runs that match, in order of creation.
 func (m *Memory) each(match func(*stepRow) bool) []*stepRow {
 	var found []*stepRow
-	for _, id := range m.order {
-		r, ok := m.runs[id]
-		if !ok || r.t.Status.Final() {
+	for _, r := range m.all() {
+		if r.t.Status.Final() {
 			continue
 		}
 		for _, row := range r.steps {
@@ -535,8 +552,8 @@ func (m *Memory) Unadvanced(_ context.Context, limit int) ([]transcription.Ref, 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var found []transcription.Ref
-	for _, id := range m.order {
-		if r, ok := m.runs[id]; ok && r.ready() && len(found) < limit {
+	for _, r := range m.all() {
+		if r.ready() && len(found) < limit {
 			found = append(found, r.t.Ref())
 		}
 	}

@@ -23,6 +23,11 @@ type Store interface {
 	CreateTranscription(ctx context.Context, t *transcription.Transcription) error
 	CancelTranscription(ctx context.Context, owner, id uuid.UUID) error
 	RetryTranscription(ctx context.Context, owner uuid.UUID, next transcription.NextRun) error
+	CreateRange(ctx context.Context, owner uuid.UUID, r *transcription.Range) error
+	CancelRange(ctx context.Context, owner, id uuid.UUID, number int) error
+	Ranges(ctx context.Context, owner, id uuid.UUID, before, limit int) ([]transcription.Range, error)
+	// Segments returns the text of a transcription.
+	Segments(ctx context.Context, id uuid.UUID) ([]transcription.Segment, error)
 	// Outlast lets the time pass for which chunks are kept for another run.
 	Outlast(ctx context.Context) error
 }
@@ -59,6 +64,10 @@ func TestStore(t *testing.T, open func(t *testing.T) (Store, uuid.UUID)) {
 		"the run that has most to give is chosen":      testAdoptMost,
 		"what was completed is not done again":         testAdoptAll,
 		"a run begins behind one that has ended":       testRetry,
+		"a range from beginning to end":                testRange,
+		"a lost lease on a range cannot write":         testRangeFencing,
+		"a range fails by itself":                      testRangeFails,
+		"a range that is ready is found":               testRangeUnadvanced,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

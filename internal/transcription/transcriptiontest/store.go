@@ -28,6 +28,7 @@ type Store struct {
 	plans     map[transcription.Ref][]transcription.PlannedChunk
 	events    map[uuid.UUID][]transcription.Event
 	revisions map[uuid.UUID][]transcription.Revision
+	ranges    map[uuid.UUID][]transcription.Range
 	folders   map[uuid.UUID]transcription.Folder
 	links     map[uuid.UUID]transcription.Link
 	lastEvent int64
@@ -147,7 +148,7 @@ func (s *Store) usage(owner uuid.UUID) transcription.Usage {
 		if !t.Status.Final() {
 			u.Active++
 		}
-		u.Sound += cost(t)
+		u.Sound += cost(t) + s.soundOfRanges(t)
 	}
 	return u
 }
@@ -386,6 +387,9 @@ func (s *Store) RetryTranscription(ctx context.Context, owner uuid.UUID, next tr
 	if t.Run != next.After.Run {
 		t.Status = transcription.Queued
 	}
+	if len(s.rangesInWork(t.ID)) > 0 {
+		return transcription.RangesInWork()
+	}
 	if err := errors.Join(t.Retriable(), s.quota.Admit(s.usage(owner), 0)); err != nil {
 		return err
 	}
@@ -417,6 +421,8 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 		return err
 	}
 	s.spend(t)
+	s.spent[owner] += s.soundOfRanges(t)
+	delete(s.ranges, id)
 	delete(s.rows, id)
 	delete(s.events, id)
 	delete(s.revisions, id)
