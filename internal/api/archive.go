@@ -221,7 +221,7 @@ func (a *archive) recordings() error {
 // transcription writes the folder of one. What is deleted meanwhile ends it.
 func (a *archive) transcription(t *transcription.Transcription) error {
 	folder := "transcriptions/" + t.ID.String() + "/"
-	for _, part := range []func(string, *transcription.Transcription) error{a.head, a.texts, a.history, a.revisions, a.sharing, a.recording} {
+	for _, part := range []func(string, *transcription.Transcription) error{a.head, a.texts, a.history, a.revisions, a.sharing, a.ranges, a.recording} {
 		err := part(folder, t)
 		if fault.Is(err, fault.NotFound) {
 			return nil
@@ -274,6 +274,18 @@ func (a *archive) history(folder string, t *transcription.Transcription) error {
 			after = found[n-1].ID
 		}
 		return each(found, newEventJSON), err
+	})
+}
+
+func (a *archive) ranges(folder string, t *transcription.Transcription) error {
+	before := 0
+	return list(a, folder+"ranges.json", func() ([]partJSON, error) {
+		found, err := a.transcriptions.Ranges(a.ctx, a.who, t.ID, before, archivePage)
+		items := make([]partJSON, len(found))
+		for i, r := range found {
+			items[i], before = newPartJSON(r), r.Number
+		}
+		return items, err
 	})
 }
 

@@ -288,7 +288,9 @@ func (m *Memory) FinishPrepare(_ context.Context, l pipeline.Lease, s pipeline.S
 		return fmt.Errorf("%d of %d chunks are there", len(r.chunks), s.Chunks)
 	}
 	r.save(s)
-	r.t.PeaksKey = s.Peaks
+	if s.Peaks != "" {
+		r.t.PeaksKey = s.Peaks
+	}
 	row.state = done
 	r.t.Status = transcription.Transcribing
 	return nil
