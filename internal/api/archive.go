@@ -281,11 +281,10 @@ func (a *archive) ranges(folder string, t *transcription.Transcription) error {
 	before := 0
 	return list(a, folder+"ranges.json", func() ([]partJSON, error) {
 		found, err := a.transcriptions.Ranges(a.ctx, a.who, t.ID, before, archivePage)
-		items := make([]partJSON, len(found))
-		for i, r := range found {
-			items[i], before = newPartJSON(r), r.Number
+		if n := len(found); n > 0 {
+			before = found[n-1].Number
 		}
-		return items, err
+		return each(found, newPartJSON), err
 	})
 }
 

@@ -82,7 +82,8 @@ func TestCSRF(t *testing.T) {
 }
 
 // TestCSRF_everyRoute: no route that changes something takes a cookie alone, but for
-// those of signing in and of what comes by mail, which take no notice of cookies.
+// those of signing in, of what comes by mail and of links, which take no notice of the
+// cookie of a sign-in.
 func TestCSRF_everyRoute(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -90,6 +91,7 @@ func TestCSRF_everyRoute(t *testing.T) {
 	exempt := []string{
 		"POST /api/v1/auth/register", "POST /api/v1/auth/login", "POST /api/v1/auth/second-factor", "POST /api/v1/auth/refresh",
 		"POST /api/v1/auth/password/forgot", "POST /api/v1/auth/password/reset", "POST /api/v1/auth/email/verify", "POST /api/v1/auth/email/resend",
+		"PATCH /api/v1/shared/:token", "POST /api/v1/shared/:token/unlock", "POST /s/:token",
 	}
 	for _, route := range w.Routes() {
 		method, path, _ := strings.Cut(route, " ")

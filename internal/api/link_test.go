@@ -117,11 +117,11 @@ func TestLinks_gone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.addTalk(t)
-	revoked, deleted, expired := w.addLink(t, id, `{"access":"edit"}`), w.addLink(t, w.addTalk(t), `{"access":"edit"}`), w.addLink(t, w.addTalk(t), `{"access":"edit"}`)
+	revoked, expired := w.addLink(t, id, `{"access":"edit"}`), w.addLink(t, w.addTalk(t), `{"access":"edit"}`)
 	w.user(t, "DELETE", "/transcriptions/"+id.String()+"/links/"+revoked.ID.String(), "").expect(t, 204, "")
 	w.store.ExpireLinks()
 	at := w.addTalk(t)
-	deleted = w.addLink(t, at, `{"access":"edit","password":"`+password+`"}`)
+	deleted := w.addLink(t, at, `{"access":"edit","password":"`+password+`"}`)
 	w.user(t, "DELETE", "/transcriptions/"+at.String(), "").expect(t, 204, "")
 	ids := regexp.MustCompile(`"request_id":"[^"]*"`)
 	for _, in := range []call{
@@ -143,7 +143,7 @@ func TestLinks_gone(t *testing.T) {
 			if first == "" {
 				first = body
 			}
-			if got.StatusCode != 404 || body != first {
+			if got.StatusCode != http.StatusNotFound || body != first {
 				t.Errorf("%s %s: got %d %s, others %s", in.path, how, got.StatusCode, body, first)
 			}
 		}
@@ -274,23 +274,23 @@ func TestSharedPage_password(t *testing.T) {
 	l := w.addLink(t, w.addTalk(t), `{"access":"read","password":"`+password+`"}`)
 	path := "/s/" + l.Token
 	got := w.do(t, call{path: path})
-	if got.StatusCode != 401 || !strings.Contains(got.body, `type="password"`) || strings.Contains(got.body, "morning") || strings.Contains(got.body, "board") {
+	if got.StatusCode != http.StatusUnauthorized || !strings.Contains(got.body, `type="password"`) || strings.Contains(got.body, "morning") || strings.Contains(got.body, "board") {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
 	form := map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin", "Origin": "null"}
 	got = w.do(t, call{method: "POST", path: path, header: form, body: "password=wrong"})
-	if got.StatusCode != 403 || !strings.Contains(got.body, "not the password") || len(got.Cookies()) > 0 {
+	if got.StatusCode != http.StatusForbidden || !strings.Contains(got.body, "not the password") || len(got.Cookies()) > 0 {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
 	got = w.do(t, call{method: "POST", path: path, header: form, body: url.Values{"password": {password}}.Encode()})
-	if got.StatusCode != 303 || got.Header.Get("Location") != path || len(got.Cookies()) != 1 {
+	if got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != path || len(got.Cookies()) != 1 {
 		t.Fatalf("got %d %s %v", got.StatusCode, got.Header.Get("Location"), got.Cookies())
 	}
 	if c := got.Cookies()[0]; !strings.HasPrefix(c.Name, "__Host-ts_link_") || !c.Secure {
 		t.Errorf("got %s", c)
 	}
 	got = w.do(t, call{path: path, header: map[string]string{"Cookie": got.Cookies()[0].Name + "=" + got.Cookies()[0].Value}})
-	if got.StatusCode != 200 || !strings.Contains(got.body, "morning") {
+	if got.StatusCode != http.StatusOK || !strings.Contains(got.body, "morning") {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
 	form["Sec-Fetch-Site"] = "cross-site"
@@ -324,7 +324,7 @@ func TestSharedPage_notReady(t *testing.T) {
 	})
 	l := w.addLink(t, id, `{"access":"edit"}`)
 	got := w.do(t, call{path: "/s/" + l.Token})
-	if got.StatusCode != 200 || !strings.Contains(got.body, "no text yet") || strings.Contains(got.body, "Half") {
+	if got.StatusCode != http.StatusOK || !strings.Contains(got.body, "no text yet") || strings.Contains(got.body, "Half") {
 		t.Errorf("got %d %s", got.StatusCode, got.body)
 	}
 	if text := data[sharedText](t, w.do(t, call{path: "/api/v1/shared/" + l.Token})); text.Text != nil || len(text.Segments) > 0 {

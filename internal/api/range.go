@@ -41,7 +41,7 @@ type partJSON struct {
 	CompletedAt        timestamp            `json:"completedAt"`
 }
 
-func newPartJSON(r transcription.Range) partJSON {
+func newPartJSON(r *transcription.Range) partJSON {
 	out := partJSON{
 		ID: r.Number, From: seconds(r.From), To: seconds(r.To), Status: r.Status, Stage: orNull(stages[r.Status]), Progress: done(r.Progress),
 		Model: orNull(r.Model), Language: orNull(r.Language), Translate: r.Options.Translate, After: r.After, EditsKept: r.Kept,
@@ -87,7 +87,7 @@ func (s *Server) createRange(c echo.Context) error {
 		return withBoth(err)
 	}
 	c.Response().Header().Set(echo.HeaderLocation, root+"/transcriptions/"+id.String()+"/ranges/"+strconv.Itoa(r.Number))
-	return answer(c, http.StatusAccepted, newPartJSON(*r))
+	return answer(c, http.StatusAccepted, newPartJSON(r))
 }
 
 func (s *Server) listRanges(c echo.Context) error {
@@ -95,18 +95,7 @@ func (s *Server) listRanges(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q, err := readQuery(c)
-	if err != nil {
-		return err
-	}
-	if err := known(q, []string{"limit", "cursor"}); err != nil {
-		return err
-	}
-	limit, err := readLimit(q)
-	if err != nil {
-		return err
-	}
-	before, err := parsePlace(q.Get("cursor"))
+	before, limit, err := readPlaces(c)
 	if err != nil {
 		return err
 	}
@@ -114,20 +103,24 @@ func (s *Server) listRanges(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newPartsJSON(list, limit))
+	place := func(r *transcription.Range) string { return formatPlace(int64(r.Number)) }
+	return answer(c, http.StatusOK, newPageJSON(list, limit, newPartJSON, place))
 }
 
-// newPartsJSON offers a next page when this one is full, as newPageJSON does.
-func newPartsJSON(list []transcription.Range, limit int) map[string]any {
-	items := make([]partJSON, len(list))
-	for i, r := range list {
-		items[i] = newPartJSON(r)
+// readPlaces reads which page of a list is asked for, by the number of its last place.
+func readPlaces(c echo.Context) (place int64, limit int, err error) {
+	q, err := readQuery(c)
+	if err != nil {
+		return 0, 0, err
 	}
-	var next *string
-	if len(list) == limit {
-		next = orNull(formatPlace(int64(list[len(list)-1].Number)))
+	if err := known(q, []string{"limit", "cursor"}); err != nil {
+		return 0, 0, err
 	}
-	return map[string]any{"items": items, "nextCursor": next}
+	if limit, err = readLimit(q); err != nil {
+		return 0, 0, err
+	}
+	place, err = parsePlace(q.Get("cursor"))
+	return place, limit, err
 }
 
 func (s *Server) showRange(c echo.Context) error {
@@ -139,7 +132,7 @@ func (s *Server) showRange(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newPartJSON(*r))
+	return answer(c, http.StatusOK, newPartJSON(r))
 }
 
 func (s *Server) cancelRange(c echo.Context) error {
@@ -151,7 +144,7 @@ func (s *Server) cancelRange(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newPartJSON(*r))
+	return answer(c, http.StatusOK, newPartJSON(r))
 }
 
 // readRange returns the id and the range of the path.

@@ -72,7 +72,7 @@ func TestRanges(t *testing.T) {
 		t.Fatalf("got %+v", page)
 	}
 	rest := w.do(t, call{actor: "user", path: path + "?limit=1&cursor=" + *page.NextCursor})
-	if items := data[map[string]any](t, rest)["items"].([]any); len(items) != 1 {
+	if items := data[struct{ Items []any }](t, rest).Items; len(items) != 1 {
 		t.Errorf("got %s", rest.body)
 	}
 	w.do(t, call{actor: "user", path: path + "?of=me"}).expect(t, 400, "unknown_parameter")

@@ -44,15 +44,19 @@ func (a Actor) Can(p Permission) bool {
 // Require returns nil when the actor has the permission, an Unauthenticated
 // fault when it is nobody and a Forbidden one otherwise.
 func (a Actor) Require(p Permission) error {
-	if a.ID() == uuid.Nil {
-		return errNobody
+	if a.Can(p) {
+		return nil
 	}
-	if a.LinkID != uuid.Nil && !a.Can(p) {
+	if a.LinkID != uuid.Nil {
 		return fault.New(fault.Forbidden, "This link is for reading only. Ask whoever has sent it for one to edit.").WithCode("read_only")
 	}
-	if !a.Can(p) {
-		return fault.New(fault.Forbidden, "Your account may not do this. Ask an administrator of this installation.").
+	if err := a.SignedIn(); err != nil {
+		return err
+	}
+	if a.KeyID != uuid.Nil {
+		return fault.New(fault.Forbidden, "This API key may not do this: it was made without the scope %s, or its owner may not do it either.", p).
 			With("permission", string(p))
 	}
-	return nil
+	return fault.New(fault.Forbidden, "Your account may not do this. Ask an administrator of this installation.").
+		With("permission", string(p))
 }

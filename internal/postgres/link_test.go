@@ -32,7 +32,7 @@ func TestDB_DeleteLink_endsEdits(t *testing.T) {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM links WHERE id = ?", l.ID); err != nil {
 			return err
 		}
-		go func() {
+		go func() { //nolint:contextcheck // not in the transaction
 			edited <- db.Revise(t.Context(), l.ID, tr.ID, transcription.Change{
 				After: got.Revision, Kind: transcription.ByEdit, By: transcription.Actor{Kind: transcription.ByLink}, Splices: []transcription.Splice{{At: 0, Old: got.Segments[:1]}},
 			})
