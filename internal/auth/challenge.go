@@ -80,17 +80,9 @@ func (s *Service) FinishSignIn(ctx context.Context, token, code string) (*Grant,
 
 // openChallenge returns one that is still good, and whose it is.
 func (s *Service) openChallenge(ctx context.Context, token string) (*challenge, *User, error) {
-	c := new(challenge)
-	_, err := s.newParser(challengeAudience).ParseWithClaims(token, c, func(t *jwt.Token) (any, error) {
-		k, err := s.keysOf(t, challengeType)
-		return k.challenge, err
-	})
+	c, id, err := s.readChallenge(token)
 	if err != nil {
-		return nil, nil, challengeInvalid(err)
-	}
-	id, err := uuid.Parse(c.Subject)
-	if err != nil {
-		return nil, nil, challengeInvalid(err)
+		return nil, nil, err
 	}
 	u, err := s.store.User(ctx, id)
 	if fault.Is(err, fault.NotFound) {
@@ -103,6 +95,23 @@ func (s *Service) openChallenge(ctx context.Context, token string) (*challenge, 
 		return nil, nil, challengeInvalid(nil)
 	}
 	return c, u, nil
+}
+
+// readChallenge returns what a token says that was made here, and whom it is about.
+func (s *Service) readChallenge(token string) (*challenge, uuid.UUID, error) {
+	c := new(challenge)
+	_, err := s.newParser(challengeAudience).ParseWithClaims(token, c, func(t *jwt.Token) (any, error) {
+		k, err := s.keysOf(t, challengeType)
+		return k.challenge, err
+	})
+	if err != nil {
+		return nil, uuid.Nil, challengeInvalid(err)
+	}
+	id, err := uuid.Parse(c.Subject)
+	if err != nil {
+		return nil, uuid.Nil, challengeInvalid(err)
+	}
+	return c, id, nil
 }
 
 func challengeInvalid(err error) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 
@@ -294,17 +295,14 @@ func spentNow(err error, gone fault.Kind) (bool, error) {
 // maxCode is longer than any code, with everything that people put between its characters.
 const maxCode = 64
 
-// tidy returns a code as it is compared: people copy them with spaces and dashes.
+// tidy returns a code as it is compared: people copy them with spaces and dashes. What
+// cannot be one is empty.
 func tidy(code string) string {
-	if len(code) > maxCode {
+	foreign := func(r rune) bool { return r > unicode.MaxASCII }
+	if len(code) > maxCode || strings.ContainsFunc(code, foreign) {
 		return ""
 	}
-	return strings.ToLower(strings.Map(func(r rune) rune {
-		if r == '-' || r == ' ' {
-			return -1
-		}
-		return r
-	}, code))
+	return strings.ToLower(strings.NewReplacer(" ", "", "-", "").Replace(code))
 }
 
 func wrongCode(k fault.Kind) *fault.Error {

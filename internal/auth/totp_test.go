@@ -7,6 +7,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
 // TestSeed_vectors are those of RFC 4226 (appendix D) and RFC 6238 (appendix B, the last six
@@ -86,11 +90,41 @@ func FuzzTidy(f *testing.F) {
 	const seed = Seed("12345678901234567890")
 	f.Fuzz(func(t *testing.T, code string) {
 		tidied := tidy(code)
-		if strings.ContainsAny(tidied, " -") || len(tidied) > 4*maxCode || tidy(tidied) != tidied {
+		if strings.ContainsAny(tidied, " -") || len(tidied) > len(code) || tidy(tidied) != tidied {
 			t.Errorf("%q becomes %q", code, tidied)
 		}
 		if _, ok := seed.step(tidied, time.Unix(1234567890, 0)); ok != (tidied == "005924" || tidied == seed.code(1234567890/30-1) || tidied == seed.code(1234567890/30+1)) {
 			t.Errorf("%q is right: %v", code, ok)
+		}
+	})
+}
+
+// FuzzReadChallenge: nothing is a challenge that was not made here, for that.
+func FuzzReadChallenge(f *testing.F) {
+	s := accessService(f)
+	ada := &User{ID: uuid.UUID{1}, Generation: 7}
+	good, err := s.challenge(ada, "/account")
+	if err != nil {
+		f.Fatal(err)
+	}
+	access, _, err := s.sign(Actor{UserID: ada.ID}, testTime)
+	if err != nil {
+		f.Fatal(err)
+	}
+	parts := strings.Split(good.Challenge, ".")
+	for _, seed := range []string{good.Challenge, access, parts[0] + "." + parts[1] + ".", "eyJhbGciOiJub25lIn0." + parts[1] + ".", good.Challenge + "=", "..", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		c, id, err := s.readChallenge(token)
+		if err != nil {
+			if c != nil || fault.Of(err).Code != "challenge_invalid" {
+				t.Errorf("%q: got %+v, %v, want challenge_invalid", token, c, err)
+			}
+			return
+		}
+		if token != good.Challenge || id != ada.ID || c.Generation != 7 || c.ReturnTo != "/account" {
+			t.Errorf("%q is taken for one of %s: %+v", token, id, c)
 		}
 	})
 }
