@@ -35,11 +35,15 @@ func (s *Server) listProviders(c echo.Context) error {
 	return answer(c, http.StatusOK, itemsJSON[providerJSON]{each(s.auth.Providers(), newProviderJSON)})
 }
 
-// beginSignIn sends a browser to a provider.
+// beginSignIn sends a browser to a provider. That may ask nothing any more, so a link of
+// another site is not enough: somebody would be signed in without having wanted it.
 func (s *Server) beginSignIn(c echo.Context) error {
 	q, err := readQuery(c)
 	if err != nil {
 		return err
+	}
+	if led(c.Request()) {
+		return writePage(c, http.StatusOK, beginPage, beginCSP, c.Request().URL.RequestURI())
 	}
 	off, err := s.auth.BeginSignIn(c.Request().Context(), c.Param("provider"), q.Get("returnTo"))
 	if err != nil {

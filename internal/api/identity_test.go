@@ -289,6 +289,34 @@ func TestSignInByProvider_page(t *testing.T) {
 	}
 }
 
+// TestSignInByProvider_led: a link on another site could begin a sign-in that asked nobody
+// anything, where the provider knew the person already.
+func TestSignInByProvider_led(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	const path = "/api/v1/auth/oidc/id?returnTo=%2Faccount%3Fa%3D1%26b%3D%3Ci%3E"
+	for site, asked := range map[string]bool{"cross-site": true, "same-site": true, "same-origin": false, "none": false, "": false} {
+		got := w.do(t, call{path: path, header: map[string]string{"Sec-Fetch-Site": site}})
+		if !asked {
+			if got.StatusCode != http.StatusSeeOther {
+				t.Errorf("%q: got %d, want to be sent to the provider", site, got.StatusCode)
+			}
+			continue
+		}
+		if got.StatusCode != http.StatusOK || !strings.Contains(got.body, `<a href="`+path+`">`) || len(got.Cookies()) > 0 {
+			t.Errorf("%q: got %d with %v\n%s", site, got.StatusCode, got.Cookies(), got.body)
+		}
+		if csp := got.Header.Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("got the policy %q", csp)
+		}
+	}
+	got := w.do(t, call{path: `/api/v1/auth/oidc/id?x="><script>alert(1)</script>`, header: map[string]string{"Sec-Fetch-Site": "cross-site"}})
+	if strings.Contains(got.body, "<script>alert") {
+		t.Error("the page has what the link has")
+	}
+}
+
 func TestLinkProvider(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t)

@@ -36,6 +36,11 @@ func pageCSP(html, forms string) string {
 		"; base-uri 'none'; form-action " + forms + "; frame-ancestors 'none'"
 }
 
+// beginHTML asks whether somebody wants to sign in, whom a link elsewhere has brought here.
+//
+//go:embed begin.html
+var beginHTML string
+
 // errorHTML says why something was refused, to a person whom a browser has brought there.
 //
 //go:embed error.html
@@ -44,6 +49,8 @@ var errorHTML string
 var (
 	errorPage = template.Must(template.New("error").Parse(errorHTML))
 	errorCSP  = pageCSP(errorHTML, "'none'")
+	beginPage = template.Must(template.New("begin").Parse(beginHTML))
+	beginCSP  = pageCSP(beginHTML, "'none'")
 )
 
 // pageKey is set where people come by themselves, and no script is there to read JSON.
@@ -70,13 +77,20 @@ func wantsPage(c echo.Context) bool {
 	return false
 }
 
-func writePage(c echo.Context, status int, e errorJSON) error {
-	var page strings.Builder
-	if err := errorPage.Execute(&page, e); err != nil {
-		return fmt.Errorf("write the page of an error: %w", err)
+func writePage(c echo.Context, status int, page *template.Template, csp string, data any) error {
+	var text strings.Builder
+	if err := page.Execute(&text, data); err != nil {
+		return fmt.Errorf("write a page: %w", err)
 	}
-	c.Response().Header().Set("Content-Security-Policy", errorCSP)
-	return c.HTML(status, page.String())
+	c.Response().Header().Set("Content-Security-Policy", csp)
+	return c.HTML(status, text.String())
+}
+
+// led reports whether a page of another site has brought a browser here. Browsers say so;
+// what a person has typed, kept as a bookmark or opened from a mail, is not that.
+func led(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
 }
 
 func (s *Server) accountPage(c echo.Context) error {
