@@ -26,6 +26,7 @@ type Actor struct {
 	Since       time.Time    // when they have signed in; zero for a key
 	Expires     time.Time    // when the actor has to prove again who that is; zero: never
 	Enrolling   bool         // they have to add a second factor before anything else
+	generation  int          // of the account, as far as is known here
 }
 
 // Guest returns whoever comes by a link: somebody without an account, who may read what

@@ -134,6 +134,30 @@ func TestService_ResetPassword(t *testing.T) {
 	m.login(t, ada, next, "")
 }
 
+// TestService_ResetPassword_otherReplica: another process believes a sign-in for two seconds
+// more, in which a thief could make a key that outlives it.
+func TestService_ResetPassword_otherReplica(t *testing.T) {
+	t.Parallel()
+	m := newMailed(t)
+	there, _ := newService(t, m.store, func(o *auth.Options) { o.Now = m.Now })
+	thief, err := there.Authenticate(t.Context(), register(t, m.Service).Access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.post(t)
+	if err := m.ForgotPassword(t.Context(), ada); err != nil {
+		t.Fatal(err)
+	}
+	_, token := m.one(t, "reset")
+	if err := m.ResetPassword(t.Context(), token, next); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = there.CreateKey(t.Context(), thief, auth.NewKey{Name: "late", Scopes: []auth.Permission{auth.ReadTranscriptions}})
+	if code(err) != "password_changed" {
+		t.Errorf("got %v, want password_changed", err)
+	}
+}
+
 func TestService_ResetPassword_tooLate(t *testing.T) {
 	t.Parallel()
 	m := newMailed(t)

@@ -54,8 +54,8 @@ type Key struct {
 // KeyStore keeps API keys.
 type KeyStore interface {
 	// CreateKey inserts a key and adds an entry to the audit log. Conflict too_many_keys:
-	// the owner has MaxKeys.
-	CreateKey(ctx context.Context, k *Key, e Entry) error
+	// the owner has MaxKeys; password_changed: the generation of the owner is another by now.
+	CreateKey(ctx context.Context, k *Key, generation int, e Entry) error
 	// Keys returns a page of the owner's, newest first; only keys older than before,
 	// unless that is zero.
 	Keys(ctx context.Context, owner, before uuid.UUID, limit int) ([]Key, error)
@@ -83,7 +83,8 @@ func IsKey(token string) bool { return strings.HasPrefix(token, keyMark) }
 // CreateKey makes a key for the caller and returns it with its text, which nobody will
 // be told again. Its scopes are what it may do at most: when the role of its owner may
 // do less, so may the key. Forbidden key_not_allowed: the caller is a key itself.
-// Invalid invalid_name, invalid_expiry, invalid_scopes. Conflict too_many_keys.
+// Invalid invalid_name, invalid_expiry, invalid_scopes. Conflict too_many_keys,
+// password_changed: a key made at the moment keys end would outlive that.
 func (s *Service) CreateKey(ctx context.Context, who Actor, in NewKey) (*Key, string, error) {
 	if err := who.InPerson(); err != nil {
 		return nil, "", err
@@ -97,7 +98,7 @@ func (s *Service) CreateKey(ctx context.Context, who Actor, in NewKey) (*Key, st
 		return nil, "", err
 	}
 	e := origin(ctx, Entry{Action: KeyCreated, UserID: who.UserID, SubjectID: who.UserID, Details: k.Facts()})
-	return k, text, s.store.CreateKey(ctx, k, e)
+	return k, text, s.store.CreateKey(ctx, k, who.generation, e)
 }
 
 // accept returns a key as it was asked for.

@@ -19,6 +19,7 @@ type Rights struct {
 	Disabled    bool
 	Ended       bool // the sign-in
 	Factor      bool // they have a second one
+	Generation  int  // see User
 }
 
 // rightsTTL is how long rights are believed: so long after a role was changed, an account
@@ -80,7 +81,7 @@ func (s *Service) entitle(ctx context.Context, who Actor) (Actor, error) {
 	if r.Ended {
 		return Actor{}, sessionExpired(nil)
 	}
-	who.Email, who.Role, who.Permissions = r.Email, r.Role, r.Permissions
+	who.Email, who.Role, who.Permissions, who.generation = r.Email, r.Role, r.Permissions, r.Generation
 	if !r.Factor && s.mustEnrol(r.Role) {
 		who.Enrolling, who.Permissions = true, nil
 	}

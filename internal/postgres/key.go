@@ -33,14 +33,14 @@ func (r *keyRow) domain() *auth.Key {
 }
 
 // CreateKey inserts a key and adds an entry to the audit log. Conflict too_many_keys: the
-// owner has auth.MaxKeys.
-func (db *DB) CreateKey(ctx context.Context, k *auth.Key, e auth.Entry) error {
+// owner has auth.MaxKeys; password_changed: the generation of the owner is another by now.
+func (db *DB) CreateKey(ctx context.Context, k *auth.Key, generation int, e auth.Entry) error {
 	row := &keyRow{
 		ID: k.ID, UserID: k.UserID, Name: clean(k.Name), Prefix: k.Prefix, Hash: k.Hash[:], Scopes: k.Scopes, CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt,
 	}
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var n int
-		if _, err := tx.NewRaw("SELECT FROM users WHERE id = ? FOR NO KEY UPDATE", k.UserID).Exec(ctx); err != nil { // those of one owner queue up
+		if err := sameGeneration(ctx, tx, k.UserID, generation, "NO KEY UPDATE"); err != nil {
 			return err
 		}
 		if err := tx.NewRaw("SELECT count(*) FROM api_keys WHERE user_id = ?", k.UserID).Scan(ctx, &n); err != nil {

@@ -74,7 +74,7 @@ func leaver(t *testing.T, db *postgres.DB) (id uuid.UUID, traces map[string]stri
 	lost := newID(t)
 	ok(t, db.BeginUpload(ctx, id, lost))
 	key := &auth.Key{ID: newID(t), UserID: id, Name: "leaver's key", Prefix: "zqxjkvbp", Scopes: []auth.Permission{auth.ReadTranscriptions}, CreatedAt: time.Now()}
-	ok(t, db.CreateKey(ctx, key, auth.Entry{
+	ok(t, db.CreateKey(ctx, key, 0, auth.Entry{
 		Action: auth.KeyCreated, UserID: id, SubjectID: id, IP: "198.51.100.77", RequestID: "request-of-leaver", Details: key.Facts(),
 	}))
 	outer := &transcription.Folder{ID: newID(t), OwnerID: id, Name: "leaver's folder"}

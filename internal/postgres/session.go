@@ -56,7 +56,7 @@ func utc(t time.Time) time.Time {
 // is known. Conflict: the generation of the user is another by now.
 func (db *DB) CreateSession(ctx context.Context, s *auth.Session, generation int) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := sameGeneration(ctx, tx, s.UserID, generation); err != nil {
+		if err := sameGeneration(ctx, tx, s.UserID, generation, "SHARE"); err != nil {
 			return err
 		}
 		_, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("user_id = ?", s.UserID).Where("expires_at < ?", s.CreatedAt).Exec(ctx)
@@ -69,10 +69,10 @@ func (db *DB) CreateSession(ctx context.Context, s *auth.Session, generation int
 }
 
 // sameGeneration locks the user: a change of the password waits for the session, and ends
-// it, or is waited for, and seen.
-func sameGeneration(ctx context.Context, tx bun.Tx, user uuid.UUID, want int) error {
+// it, or is waited for, and seen. Those who lock by more than SHARE queue up.
+func sameGeneration(ctx context.Context, tx bun.Tx, user uuid.UUID, want int, lock bun.Safe) error {
 	var got int
-	if err := tx.NewRaw("SELECT generation FROM users WHERE id = ? FOR SHARE", user).Scan(ctx, &got); err != nil {
+	if err := tx.NewRaw("SELECT generation FROM users WHERE id = ? FOR ?", user, lock).Scan(ctx, &got); err != nil {
 		return none(err, "There is no such account.")
 	}
 	if got != want {

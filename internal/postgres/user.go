@@ -86,8 +86,8 @@ func (db *DB) UserByEmail(ctx context.Context, email string) (*auth.User, error)
 func (db *DB) Rights(ctx context.Context, user, session uuid.UUID) (r auth.Rights, err error) {
 	err = db.bun.NewRaw(`SELECT u.email, u.role, ARRAY(SELECT permission FROM role_permissions WHERE role = u.role ORDER BY permission), u.disabled_at IS NOT NULL,
 			NOT EXISTS (SELECT FROM sessions WHERE family_id = ? AND user_id = u.id AND replaced_at IS NULL AND revoked_at IS NULL),
-			EXISTS (SELECT FROM factors WHERE user_id = u.id AND confirmed_at IS NOT NULL)
-		FROM users AS u WHERE u.id = ?`, session, user).Scan(ctx, &r.Email, &r.Role, pgdialect.Array(&r.Permissions), &r.Disabled, &r.Ended, &r.Factor)
+			EXISTS (SELECT FROM factors WHERE user_id = u.id AND confirmed_at IS NOT NULL), u.generation
+		FROM users AS u WHERE u.id = ?`, session, user).Scan(ctx, &r.Email, &r.Role, pgdialect.Array(&r.Permissions), &r.Disabled, &r.Ended, &r.Factor, &r.Generation)
 	return r, wrap(none(err, "There is no such account."), "read the rights of user %s", user)
 }
 

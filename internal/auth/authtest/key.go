@@ -14,11 +14,15 @@ import (
 )
 
 // CreateKey implements auth.KeyStore.
-func (s *Store) CreateKey(_ context.Context, k *auth.Key, e auth.Entry) error {
+func (s *Store) CreateKey(_ context.Context, k *auth.Key, generation int, e auth.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.users[k.UserID]; !ok {
+	u, ok := s.users[k.UserID]
+	if !ok {
 		return errNoUser
+	}
+	if u.Generation != generation {
+		return fault.New(fault.Conflict, "The password was changed at this moment.").WithCode("password_changed")
 	}
 	if len(s.keysOf(k.UserID)) >= auth.MaxKeys {
 		return fault.New(fault.Conflict, "You have as many keys as one may have.").WithCode("too_many_keys")

@@ -132,7 +132,7 @@ func (s *Store) Rights(_ context.Context, user, session uuid.UUID) (auth.Rights,
 			ended = false
 		}
 	}
-	return auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Ended: ended, Factor: s.confirmed(user) != nil}, nil
+	return auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Ended: ended, Factor: s.confirmed(user) != nil, Generation: u.Generation}, nil
 }
 
 // Roles implements auth.Store.

@@ -125,6 +125,13 @@ func testChangePasswordAndKeys(t *testing.T, s auth.Store) {
 			t.Errorf("got %v, want the key gone", err)
 		}
 	}
+	late := &auth.Key{ID: newID(t), UserID: u.ID, Name: "late", Prefix: "latelate", Hash: hash("late"), Scopes: []auth.Permission{auth.ReadTranscriptions}, CreatedAt: start}
+	if err := s.CreateKey(t.Context(), late, 0, auth.Entry{Action: auth.KeyCreated, SubjectID: u.ID}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a key of who was signed in before: got %v, want conflict", err)
+	}
+	if err := s.CreateKey(t.Context(), late, 1, auth.Entry{Action: auth.KeyCreated, SubjectID: u.ID}); err != nil {
+		t.Errorf("a key of who has signed in since: %v", err)
+	}
 	if _, _, err := s.KeyByHash(t.Context(), stays.Hash); err != nil {
 		t.Errorf("somebody else's key: %v", err)
 	}

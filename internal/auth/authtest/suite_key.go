@@ -20,7 +20,7 @@ func addKey(t *testing.T, s auth.Store, user uuid.UUID, text string) *auth.Key {
 		Scopes: []auth.Permission{auth.ReadTranscriptions}, CreatedAt: start, ExpiresAt: start.Add(time.Hour),
 	}
 	e := auth.Entry{Action: auth.KeyCreated, UserID: user, SubjectID: user, Details: k.Facts()}
-	if err := s.CreateKey(t.Context(), k, e); err != nil {
+	if err := s.CreateKey(t.Context(), k, 0, e); err != nil {
 		t.Fatal(err)
 	}
 	return k
@@ -100,7 +100,7 @@ func testKeyLimit(t *testing.T, s auth.Store) {
 		addKey(t, s, u.ID, newID(t).String())
 	}
 	more := &auth.Key{ID: newID(t), UserID: u.ID, Name: "more", Prefix: "x", Scopes: []auth.Permission{auth.ReadTranscriptions}, CreatedAt: start}
-	err := s.CreateKey(t.Context(), more, auth.Entry{Action: auth.KeyCreated})
+	err := s.CreateKey(t.Context(), more, 0, auth.Entry{Action: auth.KeyCreated})
 	if !fault.Is(err, fault.Conflict) || fault.Of(err).Code != "too_many_keys" {
 		t.Errorf("got %v, want conflict too_many_keys", err)
 	}
