@@ -19,6 +19,7 @@ func TestRequire(t *testing.T) {
 	}{
 		{"nobody", Actor{}, nil, fault.Unauthenticated},
 		{"nobody who claims to be an administrator", Actor{Role: Admin, Permissions: all}, nil, fault.Unauthenticated},
+		{"somebody without the second factor they need", Actor{UserID: uuid.New(), Permissions: all, Enrolling: true}, nil, fault.Forbidden},
 		{"a role alone", Actor{UserID: uuid.New(), Role: Admin}, nil, fault.Forbidden},
 		{"some permissions", Actor{UserID: uuid.New(), Permissions: all[:2]}, map[Permission]bool{ReadTranscriptions: true, WriteTranscriptions: true}, fault.Forbidden},
 	}

@@ -38,7 +38,7 @@ const (
 
 // Can reports whether the actor has the permission.
 func (a Actor) Can(p Permission) bool {
-	return a.ID() != uuid.Nil && slices.Contains(a.Permissions, p)
+	return a.ID() != uuid.Nil && !a.Enrolling && slices.Contains(a.Permissions, p)
 }
 
 // Require returns nil when the actor has the permission, an Unauthenticated
