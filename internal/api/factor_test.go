@@ -132,6 +132,23 @@ func TestSecondFactor_byProvider(t *testing.T) {
 	v.request(t, "GET", "/api/v1/me", "").expect(t, 200, "")
 }
 
+// TestSecondFactor_exported: people are told since when they have one, and not what it is.
+func TestSecondFactor_exported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secret, codes := w.enrol(t, "user")
+	got := w.do(t, call{actor: "user", path: "/api/v1/me/export"})
+	got.expect(t, 200, "")
+	for name, content := range unzip(t, got.body) {
+		if strings.Contains(content, secret) || strings.Contains(content, codes[0]) {
+			t.Errorf("%s has a secret: %s", name, content)
+		}
+		if name == "account.json" && (!strings.Contains(content, `"secondFactorSince": "`) || strings.Contains(content, "hash")) {
+			t.Errorf("got %s", content)
+		}
+	}
+}
+
 // TestSecondFactor_required is every route for an administrator who has to have a second
 // factor: nothing but adding one may be done.
 func TestSecondFactor_required(t *testing.T) {
