@@ -1,5 +1,7 @@
 package api
 
+import "github.com/labstack/echo/v4"
+
 // pageJSON is a page of a list.
 type pageJSON[J any] struct {
 	Items      []J     `json:"items"`
@@ -28,4 +30,17 @@ func each[T, J any](found []T, item func(*T) J) []J {
 		items[i] = item(&found[i])
 	}
 	return items
+}
+
+// readPage reads which page of a list is wanted that nothing else narrows.
+func readPage(c echo.Context) (limit int, cursor string, err error) {
+	q, err := readQuery(c)
+	if err != nil {
+		return 0, "", err
+	}
+	if err := known(q, []string{"limit", "cursor"}); err != nil {
+		return 0, "", err
+	}
+	limit, err = readLimit(q)
+	return limit, q.Get("cursor"), err
 }

@@ -95,7 +95,11 @@ func (s *Server) listRanges(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	before, limit, err := readPlaces(c)
+	limit, cursor, err := readPage(c)
+	if err != nil {
+		return err
+	}
+	before, err := parsePlace(cursor)
 	if err != nil {
 		return err
 	}
@@ -103,24 +107,7 @@ func (s *Server) listRanges(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	place := func(r *transcription.Range) string { return formatPlace(int64(r.Number)) }
-	return answer(c, http.StatusOK, newPageJSON(list, limit, newPartJSON, place))
-}
-
-// readPlaces reads which page of a list is asked for, by the number of its last place.
-func readPlaces(c echo.Context) (place int64, limit int, err error) {
-	q, err := readQuery(c)
-	if err != nil {
-		return 0, 0, err
-	}
-	if err := known(q, []string{"limit", "cursor"}); err != nil {
-		return 0, 0, err
-	}
-	if limit, err = readLimit(q); err != nil {
-		return 0, 0, err
-	}
-	place, err = parsePlace(q.Get("cursor"))
-	return place, limit, err
+	return answer(c, http.StatusOK, newPageJSON(list, limit, newPartJSON, func(r *transcription.Range) string { return formatPlace(int64(r.Number)) }))
 }
 
 func (s *Server) showRange(c echo.Context) error {

@@ -44,7 +44,8 @@ func TestRange(t *testing.T) {
 		t.Fatalf("only %d segments", len(first.Segments))
 	}
 	var before transcription
-	p.do(http.MethodPatch, root+"/transcriptions/"+first.ID, strings.NewReader(`{"edits":[{"op":"text","segment":0,"text":"Edited by hand."}]}`)).want(t, http.StatusOK, &before)
+	edit := strings.NewReader(`{"edits":[{"op":"text","segment":0,"text":"Edited by hand."}]}`)
+	p.do(http.MethodPatch, root+"/transcriptions/"+first.ID, edit, "Content-Type", "application/json").want(t, http.StatusOK, &before)
 	from, last := before.Segments[2].Start, 2
 	for last+1 < len(before.Segments)-1 && before.Segments[last+1].End <= from+10 {
 		last++
