@@ -86,6 +86,12 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/transcriptions", who: "read", status: 200},
 		{route: "GET /api/v1/transcriptions/:id", who: "read", status: 200, path: "/api/v1/transcriptions/{id}", own: true},
 		{route: "POST /api/v1/transcriptions/bulk", who: "write", status: 200, body: `{"ids":["{id}"],"action":"archive"}`},
+		{route: "GET /api/v1/batches", who: "read", status: 200},
+		{route: "POST /api/v1/batches", who: "write", status: 201, body: `{"name":"Monday"}`},
+		{route: "GET /api/v1/batches/:id", who: "read", status: 200, path: "/api/v1/batches/{batch}", own: true},
+		{route: "POST /api/v1/batches/:id/close", who: "write", status: 200, path: "/api/v1/batches/{batch}/close", own: true},
+		{route: "POST /api/v1/batches/:id/cancel", who: "write", status: 200, path: "/api/v1/batches/{batch}/cancel", own: true},
+		{route: "DELETE /api/v1/batches/:id", who: "write", status: 204, path: "/api/v1/batches/{batch}", own: true},
 		{route: "GET /api/v1/folders", who: "read", status: 200},
 		{route: "POST /api/v1/folders", who: "write", status: 201, body: `{"name":"Talks"}`},
 		{route: "PUT /api/v1/folders/:id", who: "write", status: 200, path: "/api/v1/folders/{folder}", body: `{"name":"Talks"}`, own: true},
@@ -198,8 +204,12 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	if err := w.store.CreateFolder(t.Context(), folder); err != nil {
 		t.Fatal(err)
 	}
+	batch := &transcription.Batch{ID: newID(t), OwnerID: w.ids["user"], Name: "Monday"}
+	if err := w.store.CreateBatch(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
 	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t),
-		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{person}", w.ids["other"].String(),
+		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{batch}", batch.ID.String(), "{person}", w.ids["other"].String(),
 		"{link}", link.String(), "{token}", token)
 	w.addIdentity(t, "user")
 	method, path, _ := strings.Cut(r.route, " ")

@@ -70,7 +70,7 @@ type archive struct {
 }
 
 func (a *archive) write() error {
-	for _, part := range []func() error{a.account, a.identities, a.signIns, a.apiKeys, a.receivers, a.deliveries, a.folders, a.recordings} {
+	for _, part := range []func() error{a.account, a.identities, a.signIns, a.apiKeys, a.receivers, a.deliveries, a.folders, a.batches, a.recordings} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -197,6 +197,17 @@ func (a *archive) folders() error {
 		items[i] = newFolderJSON(f)
 	}
 	return a.file("folders.json", items)
+}
+
+func (a *archive) batches() error {
+	var before uuid.UUID
+	return list(a, "batches.json", func() ([]batchJSON, error) {
+		found, err := a.transcriptions.Batches(a.ctx, a.who, before, archivePage)
+		if n := len(found); n > 0 {
+			before = found[n-1].ID
+		}
+		return each(found, newBatchJSON), err
+	})
 }
 
 func (a *archive) recordings() error {

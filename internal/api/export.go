@@ -2,6 +2,7 @@ package api
 
 import (
 	"io"
+	"iter"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -47,7 +48,27 @@ func readExport(c echo.Context) (transcription.Format, transcription.Layout, err
 
 // bundleJSON names what is to be exported together.
 type bundleJSON struct {
-	IDs []string `json:"ids"`
+	IDs   []string `json:"ids"`
+	Batch *string  `json:"batch"`
+}
+
+// bundle returns what is to be exported together.
+func (s *Server) bundle(c echo.Context, in bundleJSON, f transcription.Format) (iter.Seq2[*transcription.Transcription, error], error) {
+	if (in.Batch == nil) == (in.IDs == nil) {
+		return nil, fault.New(fault.Invalid, "Name either the ids of transcriptions or a batch.").WithCode("ids_or_batch")
+	}
+	if in.Batch != nil {
+		id, err := readBatch(*in.Batch)
+		if err != nil {
+			return nil, err
+		}
+		return s.transcriptions.BundleBatch(c.Request().Context(), actor(c), id, f)
+	}
+	ids, err := in.domain()
+	if err != nil {
+		return nil, err
+	}
+	return s.transcriptions.Bundle(c.Request().Context(), actor(c), ids, f)
 }
 
 func (in bundleJSON) domain() ([]uuid.UUID, error) {
@@ -72,11 +93,7 @@ func (s *Server) exportTranscriptions(c echo.Context) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
-	ids, err := in.domain()
-	if err != nil {
-		return err
-	}
-	all, err := s.transcriptions.Bundle(c.Request().Context(), actor(c), ids, format)
+	all, err := s.bundle(c, in, format)
 	if err != nil {
 		return err
 	}

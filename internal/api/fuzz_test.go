@@ -132,7 +132,8 @@ func drain(in *form) (transcription.Options, error) {
 	if _, err := io.Copy(io.Discard, filePart{file, in}); err != nil {
 		return in.options, err
 	}
-	return in.rest()
+	err = in.rest()
+	return in.options, err
 }
 
 // TestHandlers_areShort: what does not fit belongs into a service.

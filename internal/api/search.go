@@ -45,7 +45,7 @@ func newMatchJSON(m *transcription.Match) matchJSON {
 
 // filters are the parameters of a list.
 var filters = []string{
-	"q", "name", "status", "language", "speaker", "folder", "tag", "archived", "from", "to", "minDuration", "maxDuration", "limit", "cursor",
+	"q", "name", "status", "language", "speaker", "folder", "batch", "tag", "archived", "from", "to", "minDuration", "maxDuration", "limit", "cursor",
 }
 
 // known refuses parameters that there are not: a list without its filter would pass for a
@@ -107,6 +107,12 @@ func readPlacing(q url.Values, f *transcription.Filter) error {
 			return fault.New(fault.Invalid, "The folder must be the id of one, or none.").WithCode("invalid_folder").With("field", "folder")
 		}
 		f.Folder = &id
+	}
+	if text := q.Get("batch"); text != "" {
+		var err error
+		if f.Batch, err = uuid.Parse(text); err != nil {
+			return fault.New(fault.Invalid, "The batch must be the id of one.").WithCode("invalid_batch").With("field", "batch")
+		}
 	}
 	if text := q.Get("archived"); text != "" {
 		yes, err := strconv.ParseBool(text)

@@ -39,7 +39,7 @@ func (s *Server) upload(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkOptions(c, form.options); err != nil {
+	if err := s.checkOptions(c, form); err != nil {
 		return err
 	}
 	in := transcription.Upload{FileName: file.FileName(), Size: r.ContentLength - formSlack, Body: filePart{file, form}, Options: s.restOf(c, form)}
@@ -62,11 +62,15 @@ func (s *Server) uploadToken(c echo.Context) error {
 }
 
 // checkOptions returns what is wrong with those before the file.
-func (s *Server) checkOptions(c echo.Context, o transcription.Options) error {
+func (s *Server) checkOptions(c echo.Context, f *form) error {
+	o, err := s.batched(c, f)
+	if err != nil {
+		return err
+	}
 	if err := s.transcriptions.CheckOptions(c.Request().Context(), actor(c), o); err != nil {
 		return err
 	}
-	_, err := s.webhooks.AcceptURL(c.Request().Context(), actor(c), o.WebhookURL)
+	_, err = s.webhooks.AcceptURL(c.Request().Context(), actor(c), o.WebhookURL)
 	return err
 }
 
@@ -74,7 +78,10 @@ func (s *Server) checkOptions(c echo.Context, o transcription.Options) error {
 // options, with the address that is to be told in its canonical form.
 func (s *Server) restOf(c echo.Context, f *form) func() (transcription.Options, error) {
 	return func() (transcription.Options, error) {
-		o, err := f.rest()
+		if err := f.rest(); err != nil {
+			return f.options, err
+		}
+		o, err := s.batched(c, f)
 		if err != nil {
 			return o, err
 		}
@@ -148,18 +155,18 @@ func (f *form) untilFile() (*multipart.Part, error) {
 	}
 }
 
-// rest reads the fields behind the file and returns all options.
-func (f *form) rest() (transcription.Options, error) {
+// rest reads the fields behind the file.
+func (f *form) rest() error {
 	for {
 		part, err := f.next()
 		if errors.Is(err, io.EOF) {
-			return f.options, nil
+			return nil
 		}
 		if err != nil {
-			return f.options, err
+			return err
 		}
 		if err := f.option(part); err != nil {
-			return f.options, err
+			return err
 		}
 	}
 }
@@ -214,8 +221,10 @@ func (f *form) option(part *multipart.Part) error {
 		f.options.Split, err = readChannels(name, value)
 	case "webhookUrl":
 		f.options.WebhookURL = value
+	case "batch":
+		f.options.Batch, err = readBatch(value)
 	default:
-		err = fault.New(fault.Invalid, "There is no field %q. Known fields: file, model, language, prompt, translate, channels, priority, webhookUrl.", name).
+		err = fault.New(fault.Invalid, "There is no field %q. Known fields: file, model, language, prompt, translate, channels, priority, webhookUrl, batch.", name).
 			WithCode("unknown_field").With("field", name)
 	}
 	return err

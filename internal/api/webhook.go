@@ -68,6 +68,7 @@ type deliveryJSON struct {
 	ID              uuid.UUID     `json:"id"`
 	WebhookID       *uuid.UUID    `json:"webhookId"`
 	TranscriptionID *uuid.UUID    `json:"transcriptionId"`
+	BatchID         *uuid.UUID    `json:"batchId"`
 	URL             *string       `json:"url"`
 	Event           webhook.Type  `json:"event"`
 	State           webhook.State `json:"state"`
@@ -90,7 +91,7 @@ type deliveryDetailJSON struct {
 // the owner's signing key, which is nothing to ask for.
 func newDeliveryJSON(d *webhook.Delivery) deliveryJSON {
 	out := deliveryJSON{
-		ID: d.ID, TranscriptionID: orNull(d.TranscriptionID), URL: orNull(d.URL), Event: d.Type, State: d.State, Attempts: d.Attempts,
+		ID: d.ID, TranscriptionID: orNull(d.TranscriptionID), BatchID: orNull(d.BatchID), URL: orNull(d.URL), Event: d.Type, State: d.State, Attempts: d.Attempts,
 		NextAttemptAt: timestamp(d.NextAt), AttemptedAt: timestamp(d.AttemptedAt), StatusCode: orNull(d.Status), Took: orNull(seconds(d.Took)),
 		Error: (*problemJSON)(d.Failure), CreatedAt: timestamp(d.CreatedAt),
 	}

@@ -34,6 +34,7 @@ type summaryJSON struct {
 	CreatedAt          timestamp            `json:"createdAt"`
 	CompletedAt        timestamp            `json:"completedAt"`
 	FolderID           *uuid.UUID           `json:"folderId"`
+	BatchID            *uuid.UUID           `json:"batchId"`
 	Tags               []string             `json:"tags"`
 	ArchivedAt         timestamp            `json:"archivedAt"`
 	Matches            *[]matchJSON         `json:"matches,omitempty"` // of what was looked for, in lists
@@ -117,7 +118,7 @@ func newSummaryJSON(t *transcription.Transcription) summaryJSON {
 		ID: t.ID, FileID: t.File.ID, FileName: t.File.Name, Run: t.Run, Status: t.Status, Stage: orNull(stages[t.Status]), Priority: t.Options.Priority.String(),
 		Progress: done(t.Progress), Language: orNull(t.Language), Model: orNull(t.Model), Duration: orNull(seconds(t.Duration)),
 		Error: (*problemJSON)(t.Failure), Revision: t.Revision, CreatedAt: timestamp(t.CreatedAt), CompletedAt: timestamp(t.CompletedAt),
-		FolderID: orNull(t.FolderID), Tags: append([]string{}, t.Tags...), ArchivedAt: timestamp(t.ArchivedAt),
+		FolderID: orNull(t.FolderID), BatchID: orNull(t.BatchID), Tags: append([]string{}, t.Tags...), ArchivedAt: timestamp(t.ArchivedAt),
 	}
 	if t.Language != "" {
 		out.LanguageConfidence = (*fraction)(&t.LanguageConfidence)

@@ -211,15 +211,18 @@ func notify(ctx context.Context, tx bun.Tx, ref transcription.Ref, typ webhook.T
 	if err != nil {
 		return err
 	}
+	return addDeliveries(ctx, tx, to, webhook.Delivery{OwnerID: row.OwnerID, TranscriptionID: ref.ID, Type: typ, Payload: payload})
+}
+
+// addDeliveries inserts one that goes to several.
+func addDeliveries(ctx context.Context, tx bun.Tx, to []target, d webhook.Delivery) (err error) {
 	rows := make([]*deliveryRow, len(to))
 	for i, t := range to {
-		id, err := uuid.NewV7()
-		if err != nil {
+		if d.ID, err = uuid.NewV7(); err != nil {
 			return fmt.Errorf("make an id: %w", err)
 		}
-		rows[i] = newDeliveryRow(&webhook.Delivery{
-			ID: id, OwnerID: row.OwnerID, WebhookID: t.WebhookID, TranscriptionID: ref.ID, URL: t.URL, Type: typ, Payload: payload,
-		})
+		d.WebhookID, d.URL = t.WebhookID, t.URL
+		rows[i] = newDeliveryRow(&d)
 	}
 	_, err = tx.NewInsert().Model(&rows).Exec(ctx)
 	return err

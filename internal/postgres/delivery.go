@@ -31,6 +31,7 @@ type deliveryRow struct {
 	OwnerID         uuid.UUID
 	WebhookID       uuid.UUID
 	TranscriptionID uuid.NullUUID
+	BatchID         uuid.NullUUID
 	URL             string `bun:"url"`
 	Type            webhook.Type
 	Payload         string
@@ -49,14 +50,14 @@ type deliveryRow struct {
 
 func newDeliveryRow(d *webhook.Delivery) *deliveryRow {
 	return &deliveryRow{
-		ID: d.ID, OwnerID: d.OwnerID, WebhookID: d.WebhookID, TranscriptionID: uuid.NullUUID{UUID: d.TranscriptionID, Valid: d.TranscriptionID != uuid.Nil},
+		ID: d.ID, OwnerID: d.OwnerID, WebhookID: d.WebhookID, TranscriptionID: uuid.NullUUID{UUID: d.TranscriptionID, Valid: d.TranscriptionID != uuid.Nil}, BatchID: uuid.NullUUID{UUID: d.BatchID, Valid: d.BatchID != uuid.Nil},
 		URL: d.URL, Type: d.Type, Payload: d.Payload, MaxAttempts: webhook.Attempts(d.Type),
 	}
 }
 
 func (r *deliveryRow) domain() *webhook.Delivery {
 	d := &webhook.Delivery{
-		ID: r.ID, OwnerID: r.OwnerID, WebhookID: r.WebhookID, TranscriptionID: r.TranscriptionID.UUID, URL: r.URL, Type: r.Type, Payload: r.Payload,
+		ID: r.ID, OwnerID: r.OwnerID, WebhookID: r.WebhookID, TranscriptionID: r.TranscriptionID.UUID, BatchID: r.BatchID.UUID, URL: r.URL, Type: r.Type, Payload: r.Payload,
 		State: webhook.State(r.State), Attempts: r.Attempts, Status: r.Status, Excerpt: r.Excerpt, Took: time.Duration(r.TookUS) * time.Microsecond,
 		AttemptedAt: utc(r.AttemptedAt), CreatedAt: r.CreatedAt.UTC(),
 	}

@@ -125,6 +125,9 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 		if _, err := tx.NewRaw("UPDATE transcriptions SET folder_id = ?, updated_at = clock_timestamp() WHERE folder_id = ?", parent, id).Exec(ctx); err != nil {
 			return err
 		}
+		if _, err := tx.NewRaw("UPDATE batches SET folder_id = ? WHERE folder_id = ?", parent, id).Exec(ctx); err != nil {
+			return err
+		}
 		_, err := tx.NewRaw(`UPDATE folders AS d SET parent_id = ?0, name = CASE WHEN EXISTS (
 				SELECT FROM folders AS o WHERE o.owner_id = d.owner_id AND o.parent_id IS NOT DISTINCT FROM ?0 AND lower(o.name) = lower(d.name) AND o.id <> ?1
 			) THEN left(d.name, 180) || ' ' || left(right(d.id::text, 12), 8) ELSE d.name END WHERE d.parent_id = ?1`, parent, id).Exec(ctx)

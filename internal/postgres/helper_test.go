@@ -95,9 +95,12 @@ func newTranscription(t testing.TB, owner uuid.UUID) *transcription.Transcriptio
 	}
 }
 
-func addTranscription(t testing.TB, db *postgres.DB, owner uuid.UUID) *transcription.Transcription {
+func addTranscription(t testing.TB, db *postgres.DB, owner uuid.UUID, change ...func(*transcription.Transcription)) *transcription.Transcription {
 	t.Helper()
 	tr := newTranscription(t, owner)
+	for _, f := range change {
+		f(tr)
+	}
 	ok(t, db.CreateTranscription(t.Context(), tr))
 	return tr
 }

@@ -39,6 +39,7 @@ const belongings = `SELECT jsonb_build_object(
 		'revisions', (SELECT count(*) FROM revisions WHERE transcription_id IN (SELECT id FROM transcriptions WHERE owner_id = ?0)),
 		'events', (SELECT count(*) FROM events WHERE transcription_id IN (SELECT id FROM transcriptions WHERE owner_id = ?0)),
 		'links', (SELECT count(*) FROM links WHERE transcription_id IN (SELECT id FROM transcriptions WHERE owner_id = ?0)),
+		'batches', (SELECT count(*) FROM batches WHERE owner_id = ?0),
 		'folders', (SELECT count(*) FROM folders WHERE owner_id = ?0),
 		'webhooks', (SELECT count(*) FROM webhooks WHERE owner_id = ?0),
 		'deliveries', (SELECT count(*) FROM deliveries WHERE owner_id = ?0),
@@ -99,6 +100,7 @@ func deleteBelongings(ctx context.Context, tx bun.Tx, user uuid.UUID) error {
 	}
 	for _, statement := range []string{
 		"DELETE FROM files WHERE owner_id = ?0",
+		"DELETE FROM batches WHERE owner_id = ?0",
 		"DELETE FROM garbage WHERE starts_with(prefix, 'u/' || ?0::text || '/')", // all below u/<owner>/ is looked for
 		`UPDATE audit SET user_id = nullif(user_id, ?0), subject_id = nullif(subject_id, ?0), ip = '', request_id = '', details = details - 'prefix'
 			WHERE user_id = ?0 OR subject_id = ?0 AND user_id IS NULL`,

@@ -118,7 +118,7 @@ func TestDB_DeleteAccount_leavesNothing(t *testing.T) {
 	receipt := uuid.New()
 	r, err := db.DeleteAccount(ctx, id, receipt, auth.Entry{Action: auth.AccountDeleted, UserID: admin, Details: map[string]any{"receipt": receipt.String()}})
 	ok(t, err)
-	want := map[string]int{"transcriptions": 2, "recordings": 2, "revisions": 0, "events": r.Counts["events"], "webhooks": 0, "deliveries": 0, "sessions": 1, "apiKeys": 1, "folders": 2, "links": 1}
+	want := map[string]int{"transcriptions": 2, "recordings": 2, "revisions": 0, "events": r.Counts["events"], "webhooks": 0, "deliveries": 0, "sessions": 1, "apiKeys": 1, "folders": 2, "links": 1, "batches": 0}
 	if diff := cmp.Diff(want, r.Counts); diff != "" || r.Counts["events"] < 4 {
 		t.Errorf("-want +got\n%s", diff)
 	}

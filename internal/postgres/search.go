@@ -33,6 +33,9 @@ func (db *DB) narrowed(ctx context.Context, q *bun.SelectQuery, f transcription.
 	if f.Folder != nil {
 		q = q.Where("t.folder_id IS NOT DISTINCT FROM ?", optional(*f.Folder))
 	}
+	if f.Batch != uuid.Nil {
+		q = q.Where("t.batch_id = ?", f.Batch)
+	}
 	if f.Tag != "" {
 		q = q.Where("EXISTS (SELECT FROM unnest(t.tags) AS tag WHERE lower(tag) = lower(?))", f.Tag)
 	}

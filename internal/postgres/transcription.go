@@ -76,6 +76,7 @@ type transcriptionRow struct {
 	Revision       int
 
 	FolderID uuid.UUID            `bun:",nullzero"`
+	BatchID  uuid.UUID            `bun:",nullzero"`
 	Tags     []string             `bun:",array,nullzero,default:'{}'"`
 	Shared   transcription.Access `bun:",scanonly"` // to who asked, see sharedAs
 
@@ -89,7 +90,7 @@ func newTranscriptionRow(t *transcription.Transcription) *transcriptionRow {
 	return &transcriptionRow{
 		ID: t.ID, OwnerID: t.OwnerID, FileID: t.File.ID, Run: t.Run, Status: transcription.Queued,
 		AskedModel: t.Options.Model, AskedLanguage: t.Options.Language, Prompt: clean(t.Options.Prompt), Translate: t.Options.Translate, Split: t.Options.Split, Priority: t.Options.Priority,
-		WebhookURL: t.Options.WebhookURL,
+		WebhookURL: t.Options.WebhookURL, BatchID: t.BatchID,
 	}
 }
 
@@ -100,7 +101,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 		Model:   r.Model, Language: r.Language, LanguageConfidence: r.LanguageConfidence,
 		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Joined: r.Joined, PeaksKey: r.PeaksKey, Progress: r.Progress,
 		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Earlier: r.Earlier.domain(), Revision: r.Revision,
-		FolderID: r.FolderID, Tags: append([]string(nil), r.Tags...), ArchivedAt: utc(r.ArchivedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
+		FolderID: r.FolderID, BatchID: r.BatchID, Tags: append([]string(nil), r.Tags...), ArchivedAt: utc(r.ArchivedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
 	}
 	t.Partial = r.Status.Partial() && r.Earlier == nil
 	if r.Status == transcription.Failed {
@@ -113,17 +114,21 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 var listed = []string{
 	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split", "priority",
 	"model", "language", "language_confidence", "duration_samples", "missing_samples", "joined", "peaks_key", "progress", "warnings", "coverage", "earlier",
-	"failure_code", "failure_message", "revision", "folder_id", "tags", "archived_at", "created_at", "updated_at", "completed_at",
+	"failure_code", "failure_message", "revision", "folder_id", "batch_id", "tags", "archived_at", "created_at", "updated_at", "completed_at",
 }
 
 // CreateTranscription inserts the file and the transcription, queued, with its
 // prepare step and its first event, in one transaction, which also takes BeginUpload back. It sets the
 // status and the times of t, which are the database's. Conflict: there is one of
-// that id. RateLimited too_many_queued: the owner has no place left in the queue.
+// that id; batch_closed. NotFound: there is no such batch, or it belongs to somebody else.
+// RateLimited too_many_queued: the owner has no place left in the queue.
 func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcription) error {
 	file, row := newFileRow(&t.File), newTranscriptionRow(t)
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := db.place(ctx, tx, t.OwnerID, t.File.Size); err != nil {
+			return err
+		}
+		if err := join(ctx, tx, row); err != nil {
 			return err
 		}
 		if err := tx.NewInsert().Model(file).Returning("created_at").Scan(ctx); err != nil {
@@ -264,9 +269,13 @@ func (db *DB) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) erro
 		if err := settleRanges(ctx, tx, id, 0); err != nil {
 			return err
 		}
-		err := tx.NewRaw("DELETE FROM transcriptions WHERE id = ? AND owner_id = ? RETURNING file_id", id, owner).Scan(ctx, &file)
+		var batch uuid.NullUUID
+		err := tx.NewRaw("DELETE FROM transcriptions WHERE id = ? AND owner_id = ? RETURNING file_id, batch_id", id, owner).Scan(ctx, &file, &batch)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
+		}
+		if err := leaveBatch(ctx, tx, owner, batch); err != nil {
+			return err
 		}
 		changed(ctx, id)
 		if _, err := tx.NewDelete().Model((*fileRow)(nil)).Where("id = ?", file).Exec(ctx); err != nil {

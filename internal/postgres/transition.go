@@ -90,7 +90,10 @@ func announce(ctx context.Context, tx bun.Tx, c change, from transcription.Statu
 	if err := notify(ctx, tx, c.ref, typ); err != nil {
 		return err
 	}
-	return overtake(ctx, tx, c.ref.ID)
+	if err := overtake(ctx, tx, c.ref.ID); err != nil {
+		return err
+	}
+	return settleBatch(ctx, tx, c.ref.ID)
 }
 
 // parent is what a locked transcription tells about itself and, when it is locked for a

@@ -23,9 +23,10 @@ type Filter struct {
 	Language                 string
 	Speaker                  string
 	Folder                   *uuid.UUID // zero: those in none
-	Tag                      string     // capitals do not count
-	Archived                 *bool      // nil: all
-	From, To                 time.Time  // of the upload: from, and before
+	Batch                    uuid.UUID
+	Tag                      string    // capitals do not count
+	Archived                 *bool     // nil: all
+	From, To                 time.Time // of the upload: from, and before
 	MinDuration, MaxDuration time.Duration
 
 	After Cursor // from the newest, if it is zero

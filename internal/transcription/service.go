@@ -34,7 +34,8 @@ type Store interface {
 	// Usage returns what an owner has used, and the quota that holds for them.
 	Usage(ctx context.Context, owner uuid.UUID) (Usage, Quota, error)
 	// CreateTranscription inserts the file and the transcription, queued, with its
-	// prepare step, in one transaction, which also takes BeginUpload back.
+	// prepare step, in one transaction, which also takes BeginUpload back. One of a batch is
+	// where that says, and has its tags; Conflict batch_closed.
 	CreateTranscription(ctx context.Context, t *Transcription) error
 	// Head returns one without its text and segments, cheaply, since clients poll it.
 	// Whatever changes the text also changes the Run, the Revision or UpdatedAt.
@@ -50,6 +51,21 @@ type Store interface {
 	// Matches returns the first MaxMatches segments in which a query finds something, of
 	// some transcriptions.
 	Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]Match, error)
+	// CreateBatch inserts a batch and sets its time. NotFound: there is no such folder.
+	CreateBatch(ctx context.Context, b *Batch) error
+	// Batches returns a page of the owner's, newest first, behind the one of that id; Batch
+	// one of them, with its failures.
+	Batches(ctx context.Context, owner, before uuid.UUID, limit int) ([]Batch, error)
+	Batch(ctx context.Context, owner, id uuid.UUID) (*Batch, error)
+	// BatchHead returns one without what is in it, cheaply.
+	BatchHead(ctx context.Context, owner, id uuid.UUID) (*Batch, error)
+	// CloseBatch has a batch take no more. In the transaction in which it is closed and all of it
+	// has ended, whichever is the last, its completion is recorded and told.
+	CloseBatch(ctx context.Context, owner, id uuid.UUID) error
+	// BatchInWork returns which transcriptions of a batch have not ended.
+	BatchInWork(ctx context.Context, owner, id uuid.UUID) ([]uuid.UUID, error)
+	// DeleteBatch removes a batch; what is in it stays.
+	DeleteBatch(ctx context.Context, owner, id uuid.UUID) error
 	// Folders returns all folders of the owner's, by name.
 	Folders(ctx context.Context, owner uuid.UUID) ([]Folder, error)
 	// CreateFolder inserts a folder and sets its time; ChangeFolder changes its name and its

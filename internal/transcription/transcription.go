@@ -70,7 +70,8 @@ type Options struct {
 	Split     bool   // the channels of a stereo recording are a speaker each
 	Priority  Priority
 
-	WebhookURL string // is told of the end, besides its owner's webhooks; empty: none
+	WebhookURL string    // is told of the end, besides its owner's webhooks; empty: none
+	Batch      uuid.UUID // that it comes with; zero: none
 }
 
 // File is an uploaded recording.
@@ -119,6 +120,7 @@ type Transcription struct {
 	Range    *Range    // that is to be transcribed; nil: all of the recording
 
 	FolderID uuid.UUID // zero: in none
+	BatchID  uuid.UUID // zero: in none
 	Tags     []string
 	Shared   Access // what the reader may do with what is somebody else's; empty: it is theirs
 

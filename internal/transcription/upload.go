@@ -95,6 +95,7 @@ func (s *Service) keep(ctx context.Context, who auth.Actor, t *Transcription, bo
 	if err != nil {
 		return err
 	}
+	t.BatchID = o.Batch
 	t.Options, err = s.accept(ctx, who, o)
 	return err
 }
@@ -133,6 +134,15 @@ func settling(ctx context.Context) (context.Context, context.CancelFunc) {
 // CheckOptions returns what is wrong with o as far as it can be said without the
 // recording, so that a client hears of it before it has sent gigabytes.
 func (s *Service) CheckOptions(ctx context.Context, who auth.Actor, o Options) error {
+	if o.Batch != uuid.Nil {
+		b, err := s.store.BatchHead(ctx, who.UserID, o.Batch)
+		if err != nil {
+			return err
+		}
+		if !b.ClosedAt.IsZero() {
+			return BatchClosed()
+		}
+	}
 	_, err := s.accept(ctx, who, o)
 	return err
 }

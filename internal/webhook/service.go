@@ -57,6 +57,7 @@ type Delivery struct {
 	OwnerID         uuid.UUID
 	WebhookID       uuid.UUID
 	TranscriptionID uuid.UUID // zero: it is about none
+	BatchID         uuid.UUID // zero: it is about none
 	URL             string    // that came with the upload; empty: it goes to the webhook's
 	Type            Type
 	Payload         string

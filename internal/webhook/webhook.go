@@ -26,11 +26,14 @@ const (
 	Failed    Type = "transcription.failed"
 	Canceled  Type = "transcription.canceled"
 	Progress  Type = "transcription.progress"
-	Test      Type = "webhook.test" // asked for by the owner, sent whatever the webhook wants to know
+
+	BatchCompleted Type = "batch.completed" // all of a batch has ended, however
+
+	Test Type = "webhook.test" // asked for by the owner, sent whatever the webhook wants to know
 )
 
 // Types lists what a webhook may ask for.
-var Types = []Type{Completed, Failed, Canceled, Progress}
+var Types = []Type{Completed, Failed, Canceled, Progress, BatchCompleted}
 
 // TypeOf returns the type of the event that a transcription has come to the status
 // s; ok is false when nobody is told of that.
@@ -95,6 +98,25 @@ func Payload(typ Type, at time.Time, t *transcription.Transcription) (string, er
 		s.CompletedAt = (*moment)(&t.CompletedAt)
 	}
 	return encode(typ, at, s)
+}
+
+// collection is what an event tells of a batch. It has not the name that somebody gave it.
+type collection struct {
+	ID          uuid.UUID                    `json:"id"`
+	Total       int                          `json:"total"`
+	Counts      map[transcription.Status]int `json:"counts"`
+	CreatedAt   moment                       `json:"createdAt"`
+	ClosedAt    moment                       `json:"closedAt"`
+	CompletedAt moment                       `json:"completedAt"`
+}
+
+// BatchPayload returns the body of the event that a batch is completed.
+func BatchPayload(b *transcription.Batch) (string, error) {
+	c := collection{ID: b.ID, Total: b.Total(), Counts: map[transcription.Status]int{}, CreatedAt: moment(b.CreatedAt), ClosedAt: moment(b.ClosedAt), CompletedAt: moment(b.CompletedAt)}
+	for _, s := range []transcription.Status{transcription.Completed, transcription.Failed, transcription.Canceled} {
+		c.Counts[s] = b.Counts[s]
+	}
+	return encode(BatchCompleted, b.CompletedAt, c)
 }
 
 func encode(typ Type, at time.Time, data any) (string, error) {

@@ -18,7 +18,7 @@ func passes(t *transcription.Transcription, f transcription.Filter) bool {
 			return false
 		}
 	}
-	return (f.Folder == nil || t.FolderID == *f.Folder) && (f.Tag == "" || slices.ContainsFunc(t.Tags, func(tag string) bool { return strings.EqualFold(tag, f.Tag) })) &&
+	return (f.Batch == uuid.Nil || t.BatchID == f.Batch) && (f.Folder == nil || t.FolderID == *f.Folder) && (f.Tag == "" || slices.ContainsFunc(t.Tags, func(tag string) bool { return strings.EqualFold(tag, f.Tag) })) &&
 		(f.Archived == nil || t.ArchivedAt.IsZero() != *f.Archived) && (f.Status == "" || t.Status == f.Status) && (f.Language == "" || t.Language == f.Language) &&
 		(f.Speaker == "" || slices.Contains(transcription.Speakers(t.Segments), f.Speaker)) &&
 		strings.Contains(strings.ToLower(t.File.Name), strings.ToLower(f.Name)) &&

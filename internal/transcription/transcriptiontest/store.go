@@ -31,6 +31,7 @@ type Store struct {
 	ranges    map[uuid.UUID][]transcription.Range
 	folders   map[uuid.UUID]transcription.Folder
 	links     map[uuid.UUID]transcription.Link
+	batches   map[uuid.UUID]transcription.Batch
 	lastEvent int64
 	installed []string
 	refused   map[string]string
@@ -188,6 +189,9 @@ func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transc
 	}
 	if _, ok := s.rows[t.ID]; ok {
 		return errTaken
+	}
+	if err := s.join(t); err != nil {
+		return err
 	}
 	now := s.now()
 	t.Status, t.CreatedAt, t.UpdatedAt, t.File.CreatedAt = transcription.Queued, now, now, now
@@ -370,6 +374,7 @@ func (s *Store) CancelTranscription(ctx context.Context, owner, id uuid.UUID) er
 	t.UpdatedAt = s.now()
 	s.rows[id] = t
 	s.record(&t, transcription.EventType(transcription.Canceled))
+	s.settleBatch(t.BatchID)
 	return nil
 }
 
@@ -427,6 +432,7 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 	delete(s.events, id)
 	delete(s.revisions, id)
 	maps.DeleteFunc(s.links, func(_ uuid.UUID, l transcription.Link) bool { return l.TranscriptionID == id })
+	s.settleBatch(t.BatchID)
 	return nil
 }
 
@@ -478,6 +484,7 @@ func (s *Store) Change(id uuid.UUID, change func(*transcription.Transcription)) 
 	t := s.rows[id]
 	change(&t)
 	s.rows[id] = t
+	s.settleBatch(t.BatchID)
 }
 
 // Move changes the status of a transcription, and more of it, with the event of that, as
@@ -493,6 +500,7 @@ func (s *Store) Move(id uuid.UUID, to transcription.Status, change func(*transcr
 	t.Status, t.UpdatedAt = to, s.now()
 	change(&t)
 	s.rows[id] = t
+	s.settleBatch(t.BatchID)
 }
 
 // Rows returns how many transcriptions there are.
