@@ -31,6 +31,10 @@ func (p *Pipeline) decode(ctx context.Context, t *transcription.Transcription, c
 	if err != nil {
 		return ChunkResult{}, err
 	}
+	weights, err := p.engine.Checksum(d.model)
+	if err != nil {
+		return ChunkResult{}, err
+	}
 	heard, err := p.heard(ctx, c, pcm)
 	if err != nil {
 		return ChunkResult{}, fmt.Errorf("detect speech: %w", err)
@@ -45,7 +49,7 @@ func (p *Pipeline) decode(ctx context.Context, t *transcription.Transcription, c
 	if segments, err = d.fill(ctx, segments, besideWords(gaps, parts)); err != nil {
 		return ChunkResult{}, err
 	}
-	return ChunkResult{Chunk: c, Segments: segments, Speech: speech, Decoded: d.decoded, Elapsed: d.elapsed, Made: made}, nil
+	return ChunkResult{Chunk: c, Segments: segments, Speech: speech, Decoded: d.decoded, Elapsed: d.elapsed, Made: made, Weights: weights}, nil
 }
 
 // heard returns where the engine hears speech in a chunk, on the recording's time line;

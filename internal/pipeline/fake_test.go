@@ -306,6 +306,8 @@ func (e engine) Model(name string) (transcription.Model, error) {
 
 func (e engine) Identity(model string) (string, error) { return model + e.release, e.fails("Identity") }
 
+func (engine) Checksum(model string) (string, error) { return "sum of " + model, nil }
+
 func (e engine) Detect(_ context.Context, _ string, _ []int16) (map[string]float64, error) {
 	if err := e.fails("Detect"); err != nil {
 		return nil, err

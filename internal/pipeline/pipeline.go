@@ -116,6 +116,7 @@ type ChunkResult struct {
 	Decoded  audio.Samples // given to the engine, silence left out
 	Elapsed  time.Duration // spent decoding, the sum over all windows, for estimates
 	Made     string        // how, see Recipe
+	Weights  string        // SHA-256 of the file of the model
 }
 
 // Transcript is what merge makes of all chunk results.
@@ -295,6 +296,8 @@ type Engine interface {
 	// Identity stands for all of the engine that a text depends on: the same model
 	// by that name and the same program have the same.
 	Identity(model string) (string, error)
+	// Checksum returns the SHA-256 of the file of that model.
+	Checksum(model string) (string, error)
 	// Detect returns the probability of each language in the window.
 	Detect(ctx context.Context, model string, window []int16) (map[string]float64, error)
 	// Speech returns where somebody speaks in pcm, in order and relative to its start;

@@ -40,6 +40,7 @@ type chunkRow struct {
 	DecodedSamples audio.Samples
 	ElapsedUS      int64 `bun:"elapsed_us"`
 	Made           string
+	Weights        string
 	DoneAt         time.Time `bun:",nullzero"`
 }
 
@@ -66,7 +67,7 @@ func (r *chunkRow) result() pipeline.ChunkResult {
 		Speech: each(r.Speech, func(s span) audio.Span {
 			return audio.Span{Start: audio.Samples(s.Start), End: audio.Samples(s.End)}
 		}),
-		Decoded: r.DecodedSamples, Elapsed: time.Duration(r.ElapsedUS) * time.Microsecond, Made: r.Made,
+		Decoded: r.DecodedSamples, Elapsed: time.Duration(r.ElapsedUS) * time.Microsecond, Made: r.Made, Weights: r.Weights,
 	}
 }
 
@@ -95,11 +96,11 @@ func (db *DB) Plan(ctx context.Context, who uuid.UUID, ref transcription.Ref) ([
 		return nil, wrap(err, "read the plan of %s", ref)
 	}
 	var rows []chunkRow
-	if err := chunks(db.bun, &rows, ref).Column("made").Column(cut...).Scan(ctx); err != nil {
+	if err := chunks(db.bun, &rows, ref).Column("made", "weights").Column(cut...).Scan(ctx); err != nil {
 		return nil, wrap(err, "read the plan of %s", ref)
 	}
 	return each(rows, func(r chunkRow) transcription.PlannedChunk {
-		return transcription.PlannedChunk{Index: r.Index, Channel: r.Channel, Piece: r.domain().Piece, Made: r.Made}
+		return transcription.PlannedChunk{Index: r.Index, Channel: r.Channel, Piece: r.domain().Piece, Made: r.Made, Weights: r.Weights}
 	}), nil
 }
 
@@ -282,7 +283,7 @@ func finishChunk(tx bun.Tx, l pipeline.Lease, row *chunkRow) *bun.UpdateQuery {
 	lock := tx.NewSelect().Model((*transcriptionRow)(nil)).Column("id").Where("t.id = ?", l.Step.Ref.ID).For("UPDATE")
 	step := leased(unlease(tx.NewUpdate().Model((*stepRow)(nil)).Set("state = ?", done)), l).
 		TableExpr("run").Where("s.transcription_id = run.id").Returning("s.index")
-	result := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made").
+	result := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made", "weights").
 		Set("done_at = clock_timestamp()").TableExpr("step").WherePK().Where("c.index = step.index").
 		Returning("c.channel, c.end_sample - c.start_sample AS sound")
 	return tx.NewUpdate().With("run", lock).With("step", step).With("chunk", result).Model((*transcriptionRow)(nil)).TableExpr("chunk AS c").
@@ -296,6 +297,6 @@ func newResultRow(r pipeline.ChunkResult) *chunkRow {
 	row := newChunkRow(r.Chunk)
 	row.Segments = append([]segment{}, each(r.Segments, newSegment)...)
 	row.Speech = append([]span{}, each(r.Speech, func(s audio.Span) span { return span{Start: int64(s.Start), End: int64(s.End)} })...)
-	row.DecodedSamples, row.ElapsedUS, row.Made = r.Decoded, r.Elapsed.Microseconds(), r.Made
+	row.DecodedSamples, row.ElapsedUS, row.Made, row.Weights = r.Decoded, r.Elapsed.Microseconds(), r.Made, r.Weights
 	return row
 }

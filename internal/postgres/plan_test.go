@@ -16,12 +16,12 @@ func TestDB_Plan(t *testing.T) {
 	owner := addUser(t, db)
 	tr := prepare(t, db, owner, 2)
 	r := result(chunk(tr.Ref(), owner, 0))
-	r.Made = "by the book"
+	r.Made, r.Weights = "by the book", "ab12"
 	ok(t, db.FinishChunk(t.Context(), claim(t, db, tr.Ref(), pipeline.Transcribe, 0), r))
 	got, err := db.Plan(t.Context(), owner, tr.Ref())
 	ok(t, err)
 	want := []transcription.PlannedChunk{
-		{Index: 0, Piece: chunk(tr.Ref(), owner, 0).Piece, Made: r.Made},
+		{Index: 0, Piece: chunk(tr.Ref(), owner, 0).Piece, Made: r.Made, Weights: r.Weights},
 		{Index: 1, Piece: chunk(tr.Ref(), owner, 1).Piece},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

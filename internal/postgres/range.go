@@ -254,7 +254,7 @@ func finishRangeChunk(ctx context.Context, tx bun.Tx, l pipeline.Lease, number i
 	if err := finish(ctx, tx, l); err != nil {
 		return err
 	}
-	_, err := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made").Set("done_at = clock_timestamp()").WherePK().Exec(ctx)
+	_, err := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made", "weights").Set("done_at = clock_timestamp()").WherePK().Exec(ctx)
 	if err != nil {
 		return err
 	}

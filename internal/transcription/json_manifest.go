@@ -19,6 +19,7 @@ type documentEngine struct {
 	Name            string  `json:"name"`
 	Model           string  `json:"model"`
 	PublishedSHA256 *string `json:"publishedSha256"` // null: nobody has published such a model
+	SHA256          *string `json:"sha256"`          // null: not known, or not the same for all chunks
 }
 
 type documentParameters struct {
@@ -36,7 +37,8 @@ type documentChunk struct {
 	End     Seconds `json:"end"`
 	From    Seconds `json:"from"`
 	To      Seconds `json:"to"`
-	Recipe  *string `json:"recipe"` // null: not known
+	Recipe  *string `json:"recipe"`      // null: not known
+	Weights *string `json:"modelSha256"` // null: not known
 }
 
 func newDocumentManifest(t *Transcription) *documentManifest {
@@ -45,14 +47,14 @@ func newDocumentManifest(t *Transcription) *documentManifest {
 	}
 	d := &documentManifest{
 		Run: t.Run, Source: documentSource{SHA256: t.File.SHA256, Bytes: t.File.Size, ContentType: t.File.ContentType},
-		Engine:     documentEngine{Name: "whisper.cpp", Model: t.Model, PublishedSHA256: orNull(published(t.Model))},
+		Engine:     documentEngine{Name: "whisper.cpp", Model: t.Model, PublishedSHA256: orNull(published(t.Model)), SHA256: orNull(t.Manifest.Weights())},
 		Parameters: newDocumentParameters(t.Manifest.Options), Chunks: []documentChunk{},
 	}
 	for _, c := range t.Manifest.Chunks {
 		p := c.Piece
 		d.Chunks = append(d.Chunks, documentChunk{
 			Index: c.Index, Channel: c.Channel, Start: Seconds(p.Start.Duration()), End: Seconds(p.End.Duration()),
-			From: Seconds(p.From.Duration()), To: Seconds(p.To.Duration()), Recipe: orNull(c.Made),
+			From: Seconds(p.From.Duration()), To: Seconds(p.To.Duration()), Recipe: orNull(c.Made), Weights: orNull(c.Weights),
 		})
 	}
 	return d

@@ -22,6 +22,7 @@ type PlannedChunk struct {
 	Index, Channel int
 	Piece          audio.Piece
 	Made           string // the same for two that became segments in the same way; empty: it did not
+	Weights        string // SHA-256 of the file of the model; empty: not known
 }
 
 // Readable returns a transcription of the caller's, with a text, as it is to be exported
@@ -54,6 +55,18 @@ func notCompleted(t *Transcription) error {
 		message = "This transcription ended without a text, so there is nothing to export."
 	}
 	return fault.New(fault.Conflict, "%s", message).WithCode("not_completed").With("status", string(t.Status))
+}
+
+// Weights returns the SHA-256 of the file of the model, if all chunks were decoded with the same;
+// empty: they were not, or it is not known.
+func (m *Manifest) Weights() (sum string) {
+	for i, c := range m.Chunks {
+		if i > 0 && c.Weights != sum {
+			return ""
+		}
+		sum = c.Weights
+	}
+	return sum
 }
 
 // published returns the checksum of the file that was published under the name of a

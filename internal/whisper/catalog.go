@@ -19,6 +19,8 @@ type catalog struct {
 	dtw    bool  // with words timed by dynamic time warping
 	budget int64 // for one model with its slots, in bytes; 0: no bound
 
+	summing sync.Mutex
+
 	mu   sync.Mutex
 	seen map[string]glance // by file
 }
@@ -29,6 +31,7 @@ type glance struct {
 	modified time.Time
 	cost     int64  // of the model when it is loaded, in bytes
 	print    string // fingerprint, once somebody has asked for it
+	sum      string // checksum, likewise
 	err      error  // why it cannot be used
 }
 
@@ -73,23 +76,37 @@ func (c *catalog) examine(m transcription.Model, size int64) (cost int64, err er
 
 // print returns the fingerprint of a model's file, which is taken once for a file.
 func (c *catalog) print(m transcription.Model) (string, error) {
+	return c.once(m, func(g *glance) *string { return &g.print }, fingerprint)
+}
+
+// sum returns the checksum of a model's file. All of it is read, once for a file: those
+// who come meanwhile wait.
+func (c *catalog) sum(m transcription.Model) (string, error) {
+	c.summing.Lock()
+	defer c.summing.Unlock()
+	return c.once(m, func(g *glance) *string { return &g.sum }, checksum)
+}
+
+// once returns what is told of a model's file, which is found out when it is not known.
+func (c *catalog) once(m transcription.Model, of func(*glance) *string, find func(path string) (string, error)) (string, error) {
 	g, there := c.look(m)
 	if !there {
 		return "", transcription.NotInstalled(m.Name, c.installed())
 	}
-	if g.err != nil || g.print != "" {
-		return g.print, g.err
+	if g.err != nil || *of(&g) != "" {
+		return *of(&g), g.err
 	}
-	var err error
-	if g.print, err = fingerprint(c.path(m)); err != nil {
+	found, err := find(c.path(m))
+	if err != nil {
 		return "", err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.seen[m.File].modified.Equal(g.modified) {
-		c.seen[m.File] = g
+	if seen := c.seen[m.File]; seen.modified.Equal(g.modified) {
+		*of(&seen) = found
+		c.seen[m.File] = seen
 	}
-	return g.print, nil
+	return found, nil
 }
 
 // installed returns the names of the models that can be used.

@@ -38,3 +38,17 @@ func fingerprint(path string) (print string, err error) {
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
+
+// checksum returns the SHA-256 of a file, as it is published for models.
+func checksum(path string) (sum string, err error) {
+	f, err := os.Open(path) //nolint:gosec // the path is of a model that the operator has installed
+	if err != nil {
+		return "", fmt.Errorf("open a model: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read a model: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -2,6 +2,8 @@ package whisper
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -53,6 +55,36 @@ func TestEngine_Identity(t *testing.T) {
 	}
 	if identity(e, "base") == changed {
 		t.Error("a detector of speech makes no difference")
+	}
+}
+
+// The checksum is that which sha256sum tells, also when the file becomes another.
+func TestEngine_Checksum(t *testing.T) {
+	t.Parallel()
+	dir := install(t, "ggml-base.bin")
+	e := newEngine(Options{ModelDir: dir, Slots: 1}, &fake{})
+	path := filepath.Join(dir, "ggml-base.bin")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		want := fmt.Sprintf("%x", sha256.Sum256(b))
+		for range 2 {
+			if got, err := e.Checksum("base"); got != want || err != nil {
+				t.Errorf("got %s, %v, want %s", got, err, want)
+			}
+		}
+		b[len(b)-1]++
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Duration(i+1)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := e.Checksum("tiny"); code(err) != "model_not_installed" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -215,6 +215,16 @@ func (e *Engine) Identity(model string) (string, error) {
 	return e.id + ", model " + weights + ", speech " + heard, err
 }
 
+// Checksum returns the SHA-256 of the file of a model, in hexadecimal. It is worked out when it is
+// asked for first, which takes some seconds for the largest ones. Faults are those of Choose.
+func (e *Engine) Checksum(model string) (string, error) {
+	m, err := e.Model(model)
+	if err != nil {
+		return "", err
+	}
+	return e.models.sum(m)
+}
+
 // Detect returns the probability of each language the model knows in a window of
 // at most 30 s, by ISO 639-1 code. A model that knows only English is always sure.
 // Faults are those of Decode.

@@ -168,7 +168,7 @@ func (b *bench) prepare(t *testing.T, ref transcription.Ref, n int) {
 func result(c pipeline.Chunk, text string) pipeline.ChunkResult {
 	at := c.From.Duration().Round(time.Millisecond)
 	return pipeline.ChunkResult{
-		Chunk: c, Decoded: c.Len(), Elapsed: time.Second, Made: "by the book", Speech: []audio.Span{{Start: c.From, End: c.To}},
+		Chunk: c, Decoded: c.Len(), Elapsed: time.Second, Made: "by the book", Weights: "ab12", Speech: []audio.Span{{Start: c.From, End: c.To}},
 		Segments: []transcription.Segment{{
 			Start: at, End: at + time.Second, Text: text, Confidence: 0.5,
 			Words: []transcription.Word{{Start: at, End: at + time.Second, Text: text, Confidence: 0.5}},
