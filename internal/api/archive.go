@@ -196,7 +196,14 @@ func (a *archive) folders() error {
 	for i, f := range found {
 		items[i] = newFolderJSON(f)
 	}
-	return a.file("folders.json", items)
+	if err := a.file("folders.json", items); err != nil {
+		return err
+	}
+	kept, err := a.transcriptions.Retention(a.ctx, a.who)
+	if err != nil {
+		return err
+	}
+	return a.file("retention.json", newRetentionJSON(kept))
 }
 
 func (a *archive) batches() error {

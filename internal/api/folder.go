@@ -21,6 +21,8 @@ type folderJSON struct {
 	Name      string     `json:"name"`
 	ParentID  *uuid.UUID `json:"parentId"`
 	CreatedAt timestamp  `json:"createdAt"`
+	retentionJSON
+	LegalHold bool `json:"legalHold"`
 }
 
 // bulkIn is what shall be done to many transcriptions. A folder that is null is none.
@@ -37,7 +39,8 @@ type outcomeJSON struct {
 }
 
 func newFolderJSON(f transcription.Folder) folderJSON {
-	return folderJSON{ID: f.ID, Name: f.Name, ParentID: orNull(f.ParentID), CreatedAt: timestamp(f.CreatedAt)}
+	return folderJSON{ID: f.ID, Name: f.Name, ParentID: orNull(f.ParentID), CreatedAt: timestamp(f.CreatedAt),
+		retentionJSON: newRetentionJSON(f.Retention), LegalHold: f.LegalHold}
 }
 
 func (in folderIn) parent() uuid.UUID {

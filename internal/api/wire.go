@@ -37,6 +37,10 @@ type summaryJSON struct {
 	BatchID            *uuid.UUID           `json:"batchId"`
 	Tags               []string             `json:"tags"`
 	ArchivedAt         timestamp            `json:"archivedAt"`
+	LegalHold          bool                 `json:"legalHold"`
+	MediaKept          bool                 `json:"mediaKept"`
+	MediaExpiresAt     timestamp            `json:"mediaExpiresAt"`
+	ExpiresAt          timestamp            `json:"expiresAt"`
 	Matches            *[]matchJSON         `json:"matches,omitempty"` // of what was looked for, in lists
 }
 
@@ -119,6 +123,7 @@ func newSummaryJSON(t *transcription.Transcription) summaryJSON {
 		Progress: done(t.Progress), Language: orNull(t.Language), Model: orNull(t.Model), Duration: orNull(seconds(t.Duration)),
 		Error: (*problemJSON)(t.Failure), Revision: t.Revision, CreatedAt: timestamp(t.CreatedAt), CompletedAt: timestamp(t.CompletedAt),
 		FolderID: orNull(t.FolderID), BatchID: orNull(t.BatchID), Tags: append([]string{}, t.Tags...), ArchivedAt: timestamp(t.ArchivedAt),
+		LegalHold: t.LegalHold, MediaKept: t.MediaKept(), MediaExpiresAt: timestamp(t.MediaExpiresAt), ExpiresAt: timestamp(t.ExpiresAt),
 	}
 	if t.Language != "" {
 		out.LanguageConfidence = (*fraction)(&t.LanguageConfidence)

@@ -36,6 +36,11 @@ const (
 	TranscriptionDeleted Action = "transcription.deleted" // with its recording
 	LinkCreated          Action = "link.created"          // to a transcription; details: access
 	LinkRevoked          Action = "link.revoked"
+	TranscriptionExpired Action = "transcription.expired" // the same, as its retention says
+	MediaExpired         Action = "media.expired"         // the recording alone
+	HoldSet              Action = "hold.set"              // details: of
+	HoldLifted           Action = "hold.lifted"           // details: of
+	RetentionChanged     Action = "retention.changed"     // details: of
 )
 
 // Entry is one thing that the audit log tells. Entries outlive the account they tell of,

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -39,8 +40,39 @@ func TestPlay(t *testing.T) {
 	if few.Length > 100 || few.Length < 50 {
 		t.Errorf("got %d bins", few.Length)
 	}
+	p.expire(done.ID)
 	other := shared.person(t)
 	for _, end := range []string{"/media", "/media/url", "/peaks"} {
 		other.get(path+end).refused(t, http.StatusNotFound, "not_found")
+	}
+}
+
+// expire has the retention of a recording end: it goes, from the storage too, and its text
+// does not.
+func (p *person) expire(id string) {
+	t := p.t
+	t.Helper()
+	put := func(path, body string) {
+		p.do(http.MethodPut, root+path, strings.NewReader(body), "Content-Type", "application/json").want(t, http.StatusOK, nil)
+	}
+	put("/transcriptions/"+id+"/hold", `{"legalHold":true}`)
+	p.delete("/transcriptions/"+id).refused(t, http.StatusConflict, "legal_hold")
+	put("/me/retention", `{"mediaDays":1}`)
+	const aged = `WITH aged AS (UPDATE transcriptions SET completed_at = completed_at - interval '2 days' WHERE id = $1 RETURNING 1) SELECT count(*) FROM aged`
+	if n := p.s.count(t.Context(), aged, id); n != 1 {
+		t.Fatalf("%d are older now", n)
+	}
+	put("/transcriptions/"+id+"/hold", `{"legalHold":false}`) // which has somebody look at once
+	prefix := "u/" + p.id + "/" + id + "/"
+	within(t, sweptTwice, "nothing of the recording is left", func() bool {
+		keys, err := p.s.blobs.Keys(t.Context(), prefix)
+		return err == nil && len(keys) == 0
+	})
+	for _, end := range []string{"/media", "/peaks"} {
+		p.get("/transcriptions/"+id+end).refused(t, http.StatusGone, "recording_gone")
+	}
+	p.post("/transcriptions/"+id+"/retry", map[string]any{}).refused(t, http.StatusConflict, "recording_gone")
+	if got := p.get("/export/" + id); got.status != http.StatusOK || len(got.body) == 0 {
+		t.Errorf("its text: got %d", got.status)
 	}
 }

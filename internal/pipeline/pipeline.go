@@ -223,6 +223,9 @@ type Ledger interface {
 	Garbage(ctx context.Context, limit int) ([]string, error)
 	// Collected forgets prefixes whose objects are gone.
 	Collected(ctx context.Context, prefixes []string) error
+	// DeleteExpired deletes recordings, and transcriptions as a whole, that are kept no longer, and
+	// returns how many of each. Their objects become garbage. What is held is not deleted.
+	DeleteExpired(ctx context.Context, limit int) (media, whole int, err error)
 	// Forget removes what was heard in chunks of runs that ended long ago, and returns
 	// in how many.
 	Forget(ctx context.Context, limit int) (int, error)

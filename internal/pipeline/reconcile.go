@@ -26,13 +26,15 @@ const ruleTime = 10 * time.Second
 
 // Report counts what Reconcile found amiss and mended.
 type Report struct {
-	QueueLost int // steps put back because the queue had lost its memory
-	Rescued   int // steps of dead workers
-	Exhausted int // steps that were begun too often: their runs failed
-	Lost      int // tasks that the queue no longer had
-	Advanced  int // runs that were ready for their next step
-	Collected int // prefixes of objects removed
-	Forgotten int // chunks whose results nobody will need
+	QueueLost    int // steps put back because the queue had lost its memory
+	Rescued      int // steps of dead workers
+	Exhausted    int // steps that were begun too often: their runs failed
+	Lost         int // tasks that the queue no longer had
+	Advanced     int // runs that were ready for their next step
+	MediaExpired int // recordings that were kept no longer
+	Expired      int // transcriptions as a whole
+	Collected    int // prefixes of objects removed
+	Forgotten    int // chunks whose results nobody will need
 }
 
 // Reconciler repairs what has stopped, whatever the reason: a lost enqueue, a
@@ -58,7 +60,7 @@ func NewReconciler(d *Dispatcher, store Store, queue Queue, memory Memory, blobs
 func (r *Reconciler) Reconcile(ctx context.Context) (Report, error) {
 	var rep Report
 	var errs []error
-	for _, rule := range []func(context.Context, *Report) error{r.epoch, r.rescue, r.lost, r.unadvanced, r.waiting, r.collect, r.forget} {
+	for _, rule := range []func(context.Context, *Report) error{r.epoch, r.rescue, r.lost, r.unadvanced, r.waiting, r.expire, r.collect, r.forget} {
 		errs = append(errs, apply(ctx, rule, &rep))
 	}
 	if rep != (Report{}) {
@@ -174,6 +176,12 @@ func (r *Reconciler) collect(ctx context.Context, rep *Report) error {
 		return r.store.Collected(ctx, []string{p})
 	})
 	return wrap(err, "collect garbage")
+}
+
+// expire deletes what is kept no longer.
+func (r *Reconciler) expire(ctx context.Context, rep *Report) (err error) {
+	rep.MediaExpired, rep.Expired, err = r.store.DeleteExpired(ctx, batch)
+	return wrap(err, "delete what has expired")
 }
 
 // forget removes results that were kept for another run long enough.

@@ -19,6 +19,9 @@ type folderRow struct {
 	ParentID  uuid.UUID `bun:",nullzero"`
 	Name      string
 	CreatedAt time.Time `bun:",nullzero,default:clock_timestamp()"`
+	MediaDays *int
+	Days      *int
+	LegalHold bool
 }
 
 func newFolderRow(f *transcription.Folder) *folderRow {
@@ -26,7 +29,8 @@ func newFolderRow(f *transcription.Folder) *folderRow {
 }
 
 func (r folderRow) domain() transcription.Folder {
-	return transcription.Folder{ID: r.ID, OwnerID: r.OwnerID, ParentID: r.ParentID, Name: r.Name, CreatedAt: r.CreatedAt.UTC()}
+	return transcription.Folder{ID: r.ID, OwnerID: r.OwnerID, ParentID: r.ParentID, Name: r.Name, CreatedAt: r.CreatedAt.UTC(),
+		Retention: transcription.Retention{MediaDays: r.MediaDays, Days: r.Days}, LegalHold: r.LegalHold}
 }
 
 // Folders returns all folders of an owner's, by name.
@@ -58,7 +62,7 @@ func (db *DB) CreateFolder(ctx context.Context, f *transcription.Folder) error {
 }
 
 // ChangeFolder changes the name and the parent. NotFound: there is no such folder, or no
-// such parent. Conflict folder_exists. Invalid folder_in_itself.
+// such parent. Conflict folder_exists, legal_hold. Invalid folder_in_itself.
 func (db *DB) ChangeFolder(ctx context.Context, f *transcription.Folder) error {
 	row := newFolderRow(f)
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -76,10 +80,18 @@ func (db *DB) ChangeFolder(ctx context.Context, f *transcription.Folder) error {
 		if err != nil {
 			return err
 		}
-		err = tx.NewUpdate().Model(row).Column("name", "parent_id").WherePK().Where("owner_id = ?", f.OwnerID).Returning("created_at").Scan(ctx)
-		return none(err, "There is no such folder.")
+		var parent uuid.NullUUID
+		if err := tx.NewRaw("SELECT parent_id FROM folders WHERE id = ? AND owner_id = ?", f.ID, f.OwnerID).Scan(ctx, &parent); err != nil {
+			return none(err, "There is no such folder.")
+		}
+		if err := stayHeld(ctx, tx, f.OwnerID, parent.UUID, f.ParentID); err != nil {
+			return err
+		}
+		return tx.NewUpdate().Model(row).Column("name", "parent_id").WherePK().Where("owner_id = ?", f.OwnerID).Returning("*").Scan(ctx)
 	})
-	f.CreatedAt = row.CreatedAt.UTC()
+	if err == nil {
+		*f = row.domain()
+	}
 	return wrap(err, "change folder %s", f.ID)
 }
 
@@ -112,6 +124,7 @@ func ownFolder(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) error {
 
 // DeleteFolder removes a folder; what is in it goes to where it was. A folder in it whose
 // name is taken there keeps it, with a part of its id. NotFound: there is no such folder.
+// Conflict legal_hold: it is what holds them.
 func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := lockFolders(ctx, tx, &transcription.Folder{OwnerID: owner}); err != nil {
@@ -120,6 +133,9 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 		row := &folderRow{ID: id} // locked, so that nothing comes into it meanwhile
 		if err := tx.NewSelect().Model(row).WherePK().Where("d.owner_id = ?", owner).For("UPDATE").Scan(ctx); err != nil {
 			return none(err, "There is no such folder.")
+		}
+		if err := stayHeld(ctx, tx, owner, id, row.ParentID); err != nil {
+			return err
 		}
 		parent := optional(row.ParentID)
 		if _, err := tx.NewRaw("UPDATE transcriptions SET folder_id = ?, updated_at = clock_timestamp() WHERE folder_id = ?", parent, id).Exec(ctx); err != nil {
@@ -141,20 +157,23 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 }
 
 // Arrange moves, tags and archives transcriptions, and returns those of them that are the
-// owner's. NotFound: there is no such folder. Invalid too_many_tags.
+// owner's. NotFound: there is no such folder. Invalid too_many_tags. Conflict legal_hold.
 func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a transcription.Arrangement) (found []uuid.UUID, err error) {
 	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		found = nil
+		if err := lockOwner(ctx, tx, owner); err != nil { // whom holds of folders lock as well
+			return err
+		}
 		if a.Folder != nil && *a.Folder != uuid.Nil {
 			if err := ownFolder(ctx, tx, owner, *a.Folder); err != nil {
 				return err
 			}
 		}
 		var rows []arrangedRow
-		err := tx.NewRaw("SELECT id, tags FROM transcriptions WHERE owner_id = ? AND id IN (?) ORDER BY id FOR UPDATE", owner, bun.List(ids)).Scan(ctx, &rows)
+		err := tx.NewRaw("SELECT id, tags, folder_id FROM transcriptions WHERE owner_id = ? AND id IN (?) ORDER BY id FOR UPDATE", owner, bun.List(ids)).Scan(ctx, &rows)
 		for i := 0; i < len(rows) && err == nil; i++ {
 			found = append(found, rows[i].ID)
-			err = arrange(ctx, tx, rows[i], a)
+			err = arrange(ctx, tx, owner, rows[i], a)
 		}
 		return err
 	})
@@ -162,11 +181,17 @@ func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a t
 }
 
 type arrangedRow struct {
-	ID   uuid.UUID
-	Tags []string `bun:",array"`
+	ID       uuid.UUID
+	Tags     []string `bun:",array"`
+	FolderID uuid.UUID
 }
 
-func arrange(ctx context.Context, tx bun.Tx, row arrangedRow, a transcription.Arrangement) error {
+func arrange(ctx context.Context, tx bun.Tx, owner uuid.UUID, row arrangedRow, a transcription.Arrangement) error {
+	if a.Folder != nil {
+		if err := stayHeld(ctx, tx, owner, row.FolderID, *a.Folder); err != nil {
+			return err
+		}
+	}
 	tags := a.Arranged(row.Tags)
 	if len(tags) > transcription.MaxTags {
 		return transcription.TooManyTags()

@@ -23,6 +23,7 @@ type fileRow struct {
 	Size        int64
 	SHA256      string `bun:"sha256"`
 	Key         string
+	Gone        bool
 	CreatedAt   time.Time `bun:",nullzero,default:now()"`
 }
 
@@ -36,7 +37,7 @@ func newFileRow(f *transcription.File) *fileRow {
 func (r *fileRow) domain() transcription.File {
 	return transcription.File{
 		ID: r.ID, OwnerID: r.OwnerID, Name: r.Name, ContentType: r.ContentType,
-		Size: r.Size, SHA256: r.SHA256, Key: r.Key, CreatedAt: r.CreatedAt.UTC(),
+		Size: r.Size, SHA256: r.SHA256, Key: r.Key, Gone: r.Gone, CreatedAt: r.CreatedAt.UTC(),
 	}
 }
 
@@ -75,15 +76,18 @@ type transcriptionRow struct {
 	FailureMessage string
 	Revision       int
 
-	FolderID uuid.UUID            `bun:",nullzero"`
-	BatchID  uuid.UUID            `bun:",nullzero"`
-	Tags     []string             `bun:",array,nullzero,default:'{}'"`
-	Shared   transcription.Access `bun:",scanonly"` // to who asked, see sharedAs
+	LegalHold bool
+	FolderID  uuid.UUID            `bun:",nullzero"`
+	BatchID   uuid.UUID            `bun:",nullzero"`
+	Tags      []string             `bun:",array,nullzero,default:'{}'"`
+	Shared    transcription.Access `bun:",scanonly"` // to who asked, see sharedAs
 
 	ArchivedAt  time.Time `bun:",nullzero"`
 	CreatedAt   time.Time `bun:",nullzero,default:now()"`
 	UpdatedAt   time.Time `bun:",nullzero,default:now()"`
 	CompletedAt time.Time `bun:",nullzero"`
+
+	Ruled bool `bun:",scanonly"` // its owner has a rule or a hold somewhere
 }
 
 func newTranscriptionRow(t *transcription.Transcription) *transcriptionRow {
@@ -101,7 +105,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 		Model:   r.Model, Language: r.Language, LanguageConfidence: r.LanguageConfidence,
 		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Joined: r.Joined, PeaksKey: r.PeaksKey, Progress: r.Progress,
 		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Earlier: r.Earlier.domain(), Revision: r.Revision,
-		FolderID: r.FolderID, BatchID: r.BatchID, Tags: append([]string(nil), r.Tags...), ArchivedAt: utc(r.ArchivedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
+		LegalHold: r.LegalHold, FolderID: r.FolderID, BatchID: r.BatchID, Tags: append([]string(nil), r.Tags...), ArchivedAt: utc(r.ArchivedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
 	}
 	t.Partial = r.Status.Partial() && r.Earlier == nil
 	if r.Status == transcription.Failed {
@@ -114,7 +118,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 var listed = []string{
 	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split", "priority",
 	"model", "language", "language_confidence", "duration_samples", "missing_samples", "joined", "peaks_key", "progress", "warnings", "coverage", "earlier",
-	"failure_code", "failure_message", "revision", "folder_id", "batch_id", "tags", "archived_at", "created_at", "updated_at", "completed_at",
+	"failure_code", "failure_message", "revision", "legal_hold", "folder_id", "batch_id", "tags", "archived_at", "created_at", "updated_at", "completed_at",
 }
 
 // CreateTranscription inserts the file and the transcription, queued, with its
@@ -169,11 +173,17 @@ func ofOwner(err error) error {
 // what can be said about the rest. NotFound: there is none of that id that who may read.
 func (db *DB) Head(ctx context.Context, who, id uuid.UUID) (*transcription.Transcription, error) {
 	row := new(transcriptionRow)
-	err := readable(db.bun.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", id), who).Scan(ctx)
+	q := db.bun.NewSelect().Model(row).Column(listed...).ColumnExpr("EXISTS (SELECT FROM retention AS r WHERE r.owner_id = t.owner_id) AS ruled").Relation("File")
+	err := readable(q.Where("t.id = ?", id), who).Scan(ctx)
 	if err != nil {
 		return nil, wrap(none(err, "There is no transcription %s.", id), "read the head of transcription %s", id)
 	}
 	t := row.domain()
+	if row.Ruled {
+		if err := rule(ctx, db.bun, t.OwnerID, t); err != nil {
+			return nil, wrap(err, "find the rule of transcription %s", id)
+		}
+	}
 	return t, wrap(db.foresee(ctx, t), "foresee transcription %s", id)
 }
 
@@ -188,6 +198,9 @@ func (db *DB) Transcription(ctx context.Context, who, id uuid.UUID) (t *transcri
 			return none(err, "There is no transcription %s.", id)
 		}
 		t = row.domain()
+		if err := rule(ctx, tx, t.OwnerID, t); err != nil {
+			return err
+		}
 		if t.Partial {
 			return soFar(ctx, tx, t)
 		}
@@ -216,12 +229,13 @@ func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcripti
 	if err := q.Scan(ctx); err != nil {
 		return nil, wrap(err, "list transcriptions")
 	}
-	page := make([]transcription.Transcription, len(rows))
+	page, all := make([]transcription.Transcription, len(rows)), make([]*transcription.Transcription, len(rows))
 	for i := range rows {
 		page[i] = *rows[i].domain()
 		page[i].Partial = false
+		all[i] = &page[i]
 	}
-	return page, nil
+	return page, wrap(rule(ctx, db.bun, owner, all...), "find the rules of a list")
 }
 
 // CancelTranscription ends the run, in the status canceled, with all its steps. Its
@@ -256,32 +270,49 @@ func (db *DB) CancelTranscription(ctx context.Context, owner, id uuid.UUID) erro
 
 // DeleteTranscription removes the rows at once, whatever the status, and leaves
 // the objects to be collected. Whoever works on it has every later write refused.
-// NotFound: there is none of that id, or it belongs to somebody else.
+// NotFound: there is none of that id, or it belongs to somebody else. Conflict legal_hold.
+//
+// The owner is locked before: whoever puts a folder under a hold does so as well, and nothing
+// is deleted behind one that was promised.
 func (db *DB) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var file uuid.UUID
-		if err := tx.NewRaw("SELECT true FROM transcriptions WHERE id = ? AND owner_id = ? FOR UPDATE", id, owner).Scan(ctx, new(bool)); err != nil {
-			return none(err, "There is no transcription %s.", id)
-		}
-		if err := settleUsage(ctx, tx, id); err != nil {
+		if err := lockOwner(ctx, tx, owner); err != nil {
 			return err
 		}
-		if err := settleRanges(ctx, tx, id, 0); err != nil {
-			return err
-		}
-		var batch uuid.NullUUID
-		err := tx.NewRaw("DELETE FROM transcriptions WHERE id = ? AND owner_id = ? RETURNING file_id, batch_id", id, owner).Scan(ctx, &file, &batch)
+		var held bool
+		err := tx.NewRaw(`SELECT t.legal_hold OR (SELECT held FROM retention_of(t.owner_id, t.folder_id))
+			FROM transcriptions AS t WHERE t.id = ? AND t.owner_id = ? FOR UPDATE OF t`, id, owner).Scan(ctx, &held)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
 		}
-		if err := leaveBatch(ctx, tx, owner, batch); err != nil {
-			return err
+		if held {
+			return transcription.UnderHold()
 		}
-		changed(ctx, id)
-		if _, err := tx.NewDelete().Model((*fileRow)(nil)).Where("id = ?", file).Exec(ctx); err != nil {
-			return err
-		}
-		return discard(ctx, tx, transcription.Prefix(owner, id))
+		return remove(ctx, tx, owner, id)
 	})
 	return wrap(err, "delete transcription %s", id)
+}
+
+// remove deletes the rows of a locked transcription, and leaves its objects to be collected.
+func remove(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) error {
+	if err := settleUsage(ctx, tx, id); err != nil {
+		return err
+	}
+	if err := settleRanges(ctx, tx, id, 0); err != nil {
+		return err
+	}
+	var file uuid.UUID
+	var batch uuid.NullUUID
+	err := tx.NewRaw("DELETE FROM transcriptions WHERE id = ? AND owner_id = ? RETURNING file_id, batch_id", id, owner).Scan(ctx, &file, &batch)
+	if err != nil {
+		return none(err, "There is no transcription %s.", id)
+	}
+	if err := leaveBatch(ctx, tx, owner, batch); err != nil {
+		return err
+	}
+	changed(ctx, id)
+	if _, err := tx.NewDelete().Model((*fileRow)(nil)).Where("id = ?", file).Exec(ctx); err != nil {
+		return err
+	}
+	return discard(ctx, tx, transcription.Prefix(owner, id))
 }

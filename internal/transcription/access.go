@@ -35,6 +35,7 @@ func (t *Transcription) As(a Access) *Transcription {
 	}
 	seen := *t
 	seen.Shared, seen.FolderID, seen.Tags, seen.ArchivedAt = a, uuid.Nil, nil, time.Time{}
+	seen.LegalHold, seen.MediaExpiresAt, seen.ExpiresAt = false, time.Time{}, time.Time{}
 	return &seen
 }
 

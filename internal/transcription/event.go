@@ -16,12 +16,15 @@ type EventType string
 
 // The types of events that are not called after a status.
 const (
-	Created     EventType = "created"      // uploaded, and queued
-	Retried     EventType = "retried"      // queued again, as another run
-	Reused      EventType = "reused"       // chunks of an earlier run
-	StepFailed  EventType = "step_failed"  // and will be begun again
-	StepRescued EventType = "step_rescued" // its worker died; it will be begun again
-	Edited      EventType = "edited"       // the text is another, but for what a run makes of all of it first
+	Created      EventType = "created"       // uploaded, and queued
+	Retried      EventType = "retried"       // queued again, as another run
+	Reused       EventType = "reused"        // chunks of an earlier run
+	StepFailed   EventType = "step_failed"   // and will be begun again
+	StepRescued  EventType = "step_rescued"  // its worker died; it will be begun again
+	Edited       EventType = "edited"        // the text is another, but for what a run makes of all of it first
+	MediaExpired EventType = "media_expired" // the recording was deleted, as its retention says
+	Held         EventType = "held"          // put under a legal hold
+	HoldLifted   EventType = "hold_lifted"
 )
 
 // ActorKind says what has brought an event about.
@@ -66,7 +69,7 @@ func (e Event) Status() Status {
 	switch e.Type {
 	case Created, Retried:
 		return Queued
-	case Reused, StepFailed, StepRescued, Edited:
+	case Reused, StepFailed, StepRescued, Edited, MediaExpired, Held, HoldLifted:
 		return ""
 	default:
 		return Status(e.Type)

@@ -29,6 +29,8 @@ type Folder struct {
 	ParentID  uuid.UUID // zero: in none
 	Name      string    // once in each folder, however it is written
 	CreatedAt time.Time
+	Retention      // of all that is in it
+	LegalHold bool // as well; of its own
 }
 
 // Folders returns all folders of the caller's, by name.

@@ -48,11 +48,17 @@ func (s *Service) Media(ctx context.Context, who auth.Actor, id uuid.UUID) (*Med
 
 // playable returns Gone unless the recording is kept.
 func (t *Transcription) playable() error {
+	if t.File.Gone && !t.useless() {
+		return fault.New(fault.Gone, "The recording was deleted, as its retention says.").WithCode(codeRecordingGone)
+	}
 	if t.useless() {
 		return fault.New(fault.Gone, "The recording could not be used and is no longer stored.").WithCode(codeRecordingGone).With("failure", t.Failure.Code)
 	}
 	return nil
 }
+
+// MediaKept reports whether the recording can be played, and run again.
+func (t *Transcription) MediaKept() bool { return t.playable() == nil }
 
 // Open returns length bytes of the recording, from the byte from on.
 func (m *Media) Open(ctx context.Context, from, length int64) (io.ReadCloser, error) {

@@ -100,6 +100,9 @@ func (t *Transcription) Retriable() error {
 		return fault.New(fault.Conflict, "This transcription is being worked on. Wait until it has ended, or cancel it first.").
 			WithCode("in_work").With("status", string(t.Status))
 	}
+	if t.File.Gone {
+		return fault.New(fault.Conflict, "The recording is no longer stored, so there is nothing to run again. Upload it once more.").WithCode(codeRecordingGone)
+	}
 	if t.useless() {
 		return fault.New(fault.Conflict, "The recording could not be used and is no longer stored, so running it again cannot help. Upload another file.").
 			WithCode(codeRecordingGone).With("failure", t.Failure.Code)

@@ -78,6 +78,18 @@ type Store interface {
 	// Arrange moves, tags and archives transcriptions, and returns those of them that are
 	// the owner's. NotFound: there is no such folder. Invalid too_many_tags.
 	Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a Arrangement) ([]uuid.UUID, error)
+	// Retention returns what an owner says for all that no folder says otherwise for.
+	Retention(ctx context.Context, owner uuid.UUID) (Retention, error)
+	SetRetention(ctx context.Context, owner uuid.UUID, r Retention) error
+	// SetFolderRetention does so for a folder, and HoldFolder puts it under a hold or lifts
+	// that. NotFound: there is no such folder.
+	SetFolderRetention(ctx context.Context, owner, id uuid.UUID, r Retention) (*Folder, error)
+	HoldFolder(ctx context.Context, owner, id uuid.UUID, hold bool) (*Folder, error)
+	// HoldTranscription puts a transcription under a hold or lifts that, and returns whose
+	// it is; with the zero owner it may be anybody's. What is held, by itself or by a folder
+	// that it is in, is not deleted, nor is it taken out of the hold by moving and deleting
+	// folders: Conflict legal_hold.
+	HoldTranscription(ctx context.Context, owner, id uuid.UUID, hold bool) (uuid.UUID, error)
 	// Events returns what has happened to a transcription, oldest first, behind the
 	// event of that id; at most limit.
 	Events(ctx context.Context, owner, id uuid.UUID, after int64, limit int) ([]Event, error)
@@ -106,7 +118,7 @@ type Store interface {
 	// it is. Conflict already_ended: it has completed or failed.
 	CancelRange(ctx context.Context, owner, id uuid.UUID, number int) error
 	// DeleteTranscription removes the rows at once, whatever the status, and
-	// leaves the objects to be collected.
+	// leaves the objects to be collected. Conflict legal_hold: it is held.
 	DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error
 	// Queues returns all queues with their depths.
 	Queues(ctx context.Context) ([]Queue, error)

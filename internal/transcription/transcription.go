@@ -83,6 +83,7 @@ type File struct {
 	Size        int64  // bytes
 	SHA256      string // hex
 	Key         string // of the object
+	Gone        bool   // the object was deleted
 	CreatedAt   time.Time
 }
 
@@ -118,6 +119,10 @@ type Transcription struct {
 	Revision int       // 0: the machine's text
 	Manifest *Manifest // of the text; nil unless it was asked for
 	Range    *Range    // that is to be transcribed; nil: all of the recording
+
+	LegalHold      bool      // nothing of it is deleted; read from a store also when a folder around it has the hold
+	MediaExpiresAt time.Time // when the recording is deleted; zero: never, or it is
+	ExpiresAt      time.Time // when all of it is; zero: never
 
 	FolderID uuid.UUID // zero: in none
 	BatchID  uuid.UUID // zero: in none

@@ -49,6 +49,9 @@ func (m *Memory) Outlast(context.Context) error {
 	return nil
 }
 
+// DeleteExpired implements pipeline.Store. Here all is kept for good.
+func (m *Memory) DeleteExpired(context.Context, int) (media, whole int, err error) { return 0, 0, nil }
+
 // Forget implements pipeline.Store. What nobody will ask for is in nobody's way here.
 func (m *Memory) Forget(context.Context, int) (int, error) { return 0, nil }
 

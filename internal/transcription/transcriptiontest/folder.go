@@ -95,7 +95,10 @@ func (s *Store) ChangeFolder(ctx context.Context, f *transcription.Folder) error
 	if !ok || old.OwnerID != f.OwnerID {
 		return errNoFolder
 	}
-	f.CreatedAt = old.CreatedAt
+	if err := s.stayHeld(f.OwnerID, old.ParentID, f.ParentID); err != nil {
+		return err
+	}
+	f.CreatedAt, f.Retention, f.LegalHold = old.CreatedAt, old.Retention, old.LegalHold
 	s.put(*f)
 	return nil
 }
@@ -110,6 +113,9 @@ func (s *Store) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 	gone, ok := s.folders[id]
 	if !ok || gone.OwnerID != owner {
 		return errNoFolder
+	}
+	if err := s.stayHeld(owner, id, gone.ParentID); err != nil {
+		return err
 	}
 	for _, t := range s.rows {
 		if t.FolderID == id {
@@ -150,6 +156,9 @@ func (s *Store) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a
 			return nil, transcription.TooManyTags()
 		}
 		if a.Folder != nil {
+			if err := s.stayHeld(owner, t.FolderID, *a.Folder); err != nil {
+				return nil, err
+			}
 			t.FolderID = *a.Folder
 		}
 		t.UpdatedAt = s.now()

@@ -32,6 +32,7 @@ type Store struct {
 	folders   map[uuid.UUID]transcription.Folder
 	links     map[uuid.UUID]transcription.Link
 	batches   map[uuid.UUID]transcription.Batch
+	rules     map[uuid.UUID]transcription.Retention // by owner
 	lastEvent int64
 	installed []string
 	refused   map[string]string
@@ -300,6 +301,7 @@ func (s *Store) Transcription(ctx context.Context, who, id uuid.UUID) (*transcri
 	if err != nil {
 		return nil, err
 	}
+	t.Under(s.rule(t.OwnerID, t.FolderID))
 	return &t, nil
 }
 
@@ -337,6 +339,7 @@ func (s *Store) Transcriptions(ctx context.Context, owner uuid.UUID, f transcrip
 	for _, t := range s.rows {
 		if t.OwnerID == owner && passes(&t, f) && (f.After == transcription.Cursor{} || newestFirst(f.After, place(t)) < 0) {
 			t.Text, t.Segments, t.Partial = "", nil, false
+			t.Under(s.rule(owner, t.FolderID))
 			found = append(found, t)
 		}
 	}
@@ -424,6 +427,9 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 	t, err := s.own(owner, id)
 	if err != nil {
 		return err
+	}
+	if t.LegalHold || s.rule(owner, t.FolderID).Held {
+		return transcription.UnderHold()
 	}
 	s.spend(t)
 	s.spent[owner] += s.soundOfRanges(t)

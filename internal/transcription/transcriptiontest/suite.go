@@ -52,6 +52,8 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"what happens is told in order":      testEvents,
 		"another run keeps the text":         testRetry,
 		"folders are a tree":                 testFolders,
+		"things are kept as long as said":    testRetention,
+		"what is held stays":                 testHold,
 		"transcriptions are arranged":        testArrange,
 		"texts are revised":                  testRevise,
 		"one text is revised once":           testReviseStale,
