@@ -13,8 +13,9 @@ import (
 )
 
 // people are those who call every route. The guest is signed in with a role that may do
-// nothing; the other is a user as the user is; the disabled was an administrator.
-var people = []string{"nobody", "disabled", "guest", "viewer", "user", "other", "operator", "admin"}
+// nothing; the other is a user as the user is, and so are those with whom the user shares a
+// transcription and a folder; the disabled was an administrator.
+var people = []string{"nobody", "disabled", "guest", "viewer", "user", "other", "shared-read", "shared-edit", "operator", "admin"}
 
 // callers are people, a key of the user's that may read, and somebody who takes the token of
 // a link for one that opens more than what it is of.
@@ -25,9 +26,9 @@ var mayUse = map[string][]string{
 	"anybody":   callers,
 	"signed in": append(slices.Clone(people[2:]), "key"),
 	"in person": people[2:],
-	"read":      {"key", "viewer", "user", "other", "operator", "admin"},
-	"write":     {"user", "other", "operator", "admin"},
-	"share":     {"user", "other", "operator", "admin"},
+	"read":      {"key", "viewer", "user", "other", "shared-read", "shared-edit", "operator", "admin"},
+	"write":     {"user", "other", "shared-read", "shared-edit", "operator", "admin"},
+	"share":     {"user", "other", "shared-read", "shared-edit", "operator", "admin"},
 	"operate":   {"operator", "admin"},
 	"govern":    {"admin"},
 }
@@ -39,7 +40,8 @@ type accessRow struct {
 	code       string
 	path       string // "": that of the route
 	body       string
-	own        bool // it is about something of the user's, which the others have not
+	own        bool                 // it is about something of the user's, which the others have not
+	shared     transcription.Access // who else may, of those with whom the user shares it; empty: nobody
 }
 
 // accessTable is every route. The {id}, the {hook}, the {delivery} and the {session} are the user's.
@@ -84,7 +86,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/files/upload-token", who: "write", status: 201},
 		{route: "POST /api/v1/files/upload", who: "write", status: 415, code: "not_multipart", body: "{}"},
 		{route: "GET /api/v1/transcriptions", who: "read", status: 200},
-		{route: "GET /api/v1/transcriptions/:id", who: "read", status: 200, path: "/api/v1/transcriptions/{id}", own: true},
+		{route: "GET /api/v1/transcriptions/:id", who: "read", status: 200, path: "/api/v1/transcriptions/{id}", own: true, shared: "read"},
 		{route: "POST /api/v1/transcriptions/bulk", who: "write", status: 200, body: `{"ids":["{id}"],"action":"archive"}`},
 		{route: "GET /api/v1/batches", who: "read", status: 200},
 		{route: "POST /api/v1/batches", who: "write", status: 201, body: `{"name":"Monday"}`},
@@ -102,24 +104,30 @@ func accessTable() []accessRow {
 		{route: "PUT /api/v1/me/retention", who: "write", status: 200, body: `{"transcriptionDays":30}`},
 		{route: "PUT /api/v1/transcriptions/:id/hold", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/hold", body: `{"legalHold":true}`, own: true},
 		{route: "PUT /api/v1/admin/transcriptions/:id/hold", who: "govern", status: 200, path: "/api/v1/admin/transcriptions/{id}/hold", body: `{"legalHold":true}`},
-		{route: "PUT /api/v1/transcriptions/:id", who: "write", status: 200, path: "/api/v1/transcriptions/{id}", body: `{"segments":[]}`, own: true},
-		{route: "PATCH /api/v1/transcriptions/:id", who: "write", status: 200, path: "/api/v1/transcriptions/{id}", body: `{"edits":[]}`, own: true},
-		{route: "POST /api/v1/transcriptions/:id/import", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/import?format=srt", body: " ", own: true},
-		{route: "GET /api/v1/transcriptions/:id/revisions", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions", own: true},
-		{route: "GET /api/v1/transcriptions/:id/revisions/:revision", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions/0", own: true},
-		{route: "GET /api/v1/transcriptions/:id/revisions/:revision/diff", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions/0/diff", own: true},
-		{route: "POST /api/v1/transcriptions/:id/revisions/:revision/restore", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/revisions/machine/restore", own: true},
+		{route: "PUT /api/v1/transcriptions/:id", who: "write", status: 200, path: "/api/v1/transcriptions/{id}", body: `{"segments":[]}`, own: true, shared: "edit"},
+		{route: "PATCH /api/v1/transcriptions/:id", who: "write", status: 200, path: "/api/v1/transcriptions/{id}", body: `{"edits":[]}`, own: true, shared: "edit"},
+		{route: "POST /api/v1/transcriptions/:id/import", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/import?format=srt", body: " ", own: true, shared: "edit"},
+		{route: "GET /api/v1/transcriptions/:id/revisions", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions", own: true, shared: "read"},
+		{route: "GET /api/v1/transcriptions/:id/revisions/:revision", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions/0", own: true, shared: "read"},
+		{route: "GET /api/v1/transcriptions/:id/revisions/:revision/diff", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/revisions/0/diff", own: true, shared: "read"},
+		{route: "POST /api/v1/transcriptions/:id/revisions/:revision/restore", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/revisions/machine/restore", own: true, shared: "edit"},
 		{route: "GET /api/v1/transcriptions/:id/ranges", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/ranges", own: true},
 		{route: "POST /api/v1/transcriptions/:id/ranges", who: "write", status: 202, path: "/api/v1/transcriptions/{id}/ranges", body: `{"from":3,"to":4}`, own: true},
 		{route: "GET /api/v1/transcriptions/:id/ranges/:range", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/ranges/1", own: true},
 		{route: "POST /api/v1/transcriptions/:id/ranges/:range/cancel", who: "write", status: 200, path: "/api/v1/transcriptions/{id}/ranges/1/cancel", own: true},
 		{route: "GET /api/v1/transcriptions/:id/history", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/history", own: true},
-		{route: "GET /api/v1/transcriptions/:id/events", who: "read", status: 204, path: "/api/v1/transcriptions/{id}/events", own: true},
+		{route: "GET /api/v1/transcriptions/:id/events", who: "read", status: 204, path: "/api/v1/transcriptions/{id}/events", own: true, shared: "read"},
 		{route: "POST /api/v1/transcriptions/:id/cancel", who: "write", status: 409, code: "already_ended", path: "/api/v1/transcriptions/{id}/cancel", own: true},
 		{route: "POST /api/v1/transcriptions/:id/retry", who: "write", status: 202, path: "/api/v1/transcriptions/{id}/retry", own: true},
-		{route: "GET /api/v1/transcriptions/:id/media", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/media", own: true},
-		{route: "GET /api/v1/transcriptions/:id/media/url", who: "read", status: 409, code: "media_url_unavailable", path: "/api/v1/transcriptions/{id}/media/url", own: true},
-		{route: "GET /api/v1/transcriptions/:id/peaks", who: "read", status: 404, code: "no_peaks", path: "/api/v1/transcriptions/{id}/peaks", own: true},
+		{route: "GET /api/v1/transcriptions/:id/media", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/media", own: true, shared: "read"},
+		{route: "GET /api/v1/transcriptions/:id/media/url", who: "read", status: 409, code: "media_url_unavailable", path: "/api/v1/transcriptions/{id}/media/url", own: true, shared: "read"},
+		{route: "GET /api/v1/transcriptions/:id/peaks", who: "read", status: 404, code: "no_peaks", path: "/api/v1/transcriptions/{id}/peaks", own: true, shared: "read"},
+		{route: "GET /api/v1/transcriptions/:id/shares", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/shares", own: true},
+		{route: "POST /api/v1/transcriptions/:id/shares", who: "share", status: 201, path: "/api/v1/transcriptions/{id}/shares", body: `{"email":"ann@example.com","access":"read"}`, own: true},
+		{route: "DELETE /api/v1/transcriptions/:id/shares/:share", who: "share", status: 204, path: "/api/v1/transcriptions/{id}/shares/{share}", own: true},
+		{route: "GET /api/v1/folders/:id/shares", who: "read", status: 200, path: "/api/v1/folders/{folder}/shares", own: true},
+		{route: "POST /api/v1/folders/:id/shares", who: "share", status: 201, path: "/api/v1/folders/{folder}/shares", body: `{"email":"ann@example.com","access":"read"}`, own: true},
+		{route: "DELETE /api/v1/folders/:id/shares/:share", who: "share", status: 204, path: "/api/v1/folders/{folder}/shares/{folderShare}", own: true},
 		{route: "GET /api/v1/transcriptions/:id/links", who: "read", status: 200, path: "/api/v1/transcriptions/{id}/links", own: true},
 		{route: "POST /api/v1/transcriptions/:id/links", who: "share", status: 201, path: "/api/v1/transcriptions/{id}/links", body: `{"access":"read"}`, own: true},
 		{route: "DELETE /api/v1/transcriptions/:id/links/:link", who: "share", status: 204, path: "/api/v1/transcriptions/{id}/links/{link}", own: true},
@@ -129,8 +137,8 @@ func accessTable() []accessRow {
 		{route: "PATCH /api/v1/shared/:token", who: "anybody", status: 200, path: "/api/v1/shared/{token}", body: `{"edits":[]}`},
 		{route: "POST /api/v1/shared/:token/unlock", who: "anybody", status: 204, path: "/api/v1/shared/{token}/unlock", body: `{"password":""}`},
 		{route: "GET /api/v1/shared/:token/export", who: "anybody", status: 200, path: "/api/v1/shared/{token}/export"},
-		{route: "GET /api/v1/export/:id", who: "read", status: 200, path: "/api/v1/export/{id}", own: true},
-		{route: "POST /api/v1/exports", who: "read", status: 200, body: `{"ids":["{id}"]}`, own: true},
+		{route: "GET /api/v1/export/:id", who: "read", status: 200, path: "/api/v1/export/{id}", own: true, shared: "read"},
+		{route: "POST /api/v1/exports", who: "read", status: 200, body: `{"ids":["{id}"]}`, own: true, shared: "read"},
 		{route: "DELETE /api/v1/transcriptions/:id", who: "write", status: 204, path: "/api/v1/transcriptions/{id}", own: true},
 
 		{route: "GET /api/v1/admin/queues", who: "operate", status: 200},
@@ -186,8 +194,22 @@ func (r accessRow) expected(actor string) (status int, code string) {
 		return http.StatusForbidden, "key_not_allowed"
 	case !slices.Contains(mayUse[r.who], actor):
 		return http.StatusForbidden, "forbidden"
+	case r.own && strings.HasPrefix(actor, "shared-") && strings.Contains(r.path+r.body, "{id}"):
+		return r.expectedOf(transcription.Access(strings.TrimPrefix(actor, "shared-")))
 	case r.own && actor != "user" && actor != "key":
 		return http.StatusNotFound, "not_found"
+	default:
+		return r.status, r.code
+	}
+}
+
+// expectedOf is what a route answers somebody with whom the transcription is shared.
+func (r accessRow) expectedOf(as transcription.Access) (status int, code string) {
+	switch {
+	case r.shared == "":
+		return http.StatusForbidden, "owner_only"
+	case r.shared == transcription.ToEdit && as == transcription.ToRead:
+		return http.StatusForbidden, "read_only"
 	default:
 		return r.status, r.code
 	}
@@ -214,9 +236,10 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	if err := w.store.CreateBatch(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
+	share, folderShare := w.insertShares(t, id, folder.ID)
 	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t),
 		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{batch}", batch.ID.String(), "{person}", w.ids["other"].String(),
-		"{link}", link.String(), "{token}", token)
+		"{link}", link.String(), "{token}", token, "{share}", share.String(), "{folderShare}", folderShare.String())
 	w.addIdentity(t, "user")
 	method, path, _ := strings.Cut(r.route, " ")
 	if r.path != "" {

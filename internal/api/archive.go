@@ -70,7 +70,7 @@ type archive struct {
 }
 
 func (a *archive) write() error {
-	for _, part := range []func() error{a.account, a.identities, a.signIns, a.apiKeys, a.receivers, a.deliveries, a.folders, a.batches, a.recordings} {
+	for _, part := range []func() error{a.account, a.identities, a.signIns, a.apiKeys, a.receivers, a.deliveries, a.folders, a.batches, a.received, a.recordings} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -202,6 +202,12 @@ func (a *archive) folders() error {
 	kept, err := a.transcriptions.Retention(a.ctx, a.who)
 	if err != nil {
 		return err
+	}
+	for _, f := range found {
+		err := a.shares("folders/"+f.ID.String()+"/", transcription.Target{FolderID: f.ID})
+		if err != nil && !fault.Is(err, fault.NotFound) { // it was deleted meanwhile
+			return err
+		}
 	}
 	return a.file("retention.json", newRetentionJSON(kept))
 }
@@ -344,10 +350,41 @@ func (a *archive) revision(t *transcription.Transcription, r revisionJSON) (arch
 // sharing writes who else may come to it, if anybody.
 func (a *archive) sharing(folder string, t *transcription.Transcription) error {
 	list, err := a.links.List(a.ctx, a.who, t.ID)
+	if err == nil && len(list) > 0 {
+		err = a.file(folder+"links.json", newGuestLinksJSON(list))
+	}
+	if err != nil {
+		return err
+	}
+	return a.shares(folder, transcription.Target{TranscriptionID: t.ID})
+}
+
+// shares writes with whom something is shared, if with anybody.
+func (a *archive) shares(folder string, of transcription.Target) error {
+	list, err := a.transcriptions.Shares(a.ctx, a.who, of)
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	return a.file(folder+"links.json", newGuestLinksJSON(list))
+	return a.file(folder+"shares.json", each(list, newShareJSON))
+}
+
+// receivedJSON is what somebody else shares with the person.
+type receivedJSON struct {
+	TranscriptionID *uuid.UUID           `json:"transcriptionId"`
+	FolderID        *uuid.UUID           `json:"folderId"`
+	SharedBy        string               `json:"sharedBy"`
+	Access          transcription.Access `json:"access"`
+	CreatedAt       timestamp            `json:"createdAt"`
+}
+
+func (a *archive) received() error {
+	found, err := a.transcriptions.Received(a.ctx, a.who)
+	if err != nil {
+		return err
+	}
+	return a.file("shared-with-me.json", each(found, func(s *transcription.Share) receivedJSON {
+		return receivedJSON{orNull(s.TranscriptionID), orNull(s.FolderID), s.By, s.Access, timestamp(s.CreatedAt)}
+	}))
 }
 
 // recording writes the recording as it was uploaded. It is not compressed again.

@@ -17,9 +17,15 @@ type revisionJSON struct {
 	Run      int                        `json:"run"`
 	Kind     transcription.RevisionKind `json:"kind"`
 	Of       *int                       `json:"of"`
-	By       actorJSON                  `json:"by"`
+	By       authorJSON                 `json:"by"`
 	At       timestamp                  `json:"at"`
 	Changed  int                        `json:"changed"`
+}
+
+// authorJSON is an actor, of whom those who share a text want to know who it was.
+type authorJSON struct {
+	actorJSON
+	Email *string `json:"email"`
 }
 
 type revisionTextJSON struct {
@@ -36,7 +42,7 @@ type diffJSON struct {
 func newRevisionJSON(r *transcription.Revision) revisionJSON {
 	out := revisionJSON{
 		Revision: r.Number, Run: r.Run, Kind: r.Kind, At: timestamp(r.At), Changed: r.Changed,
-		By: actorJSON{Kind: r.By.Kind, Name: orNull(r.By.Name)},
+		By: authorJSON{actorJSON{Kind: r.By.Kind, Name: orNull(r.By.Name)}, orNull(r.By.Email)},
 	}
 	if r.Kind == transcription.ByRestore || r.Kind == transcription.ByKeeping {
 		out.Of = &r.Of

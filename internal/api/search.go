@@ -45,7 +45,7 @@ func newMatchJSON(m *transcription.Match) matchJSON {
 
 // filters are the parameters of a list.
 var filters = []string{
-	"q", "name", "status", "language", "speaker", "folder", "batch", "tag", "archived", "from", "to", "minDuration", "maxDuration", "limit", "cursor",
+	"q", "name", "status", "language", "speaker", "folder", "batch", "tag", "archived", "shared", "from", "to", "minDuration", "maxDuration", "limit", "cursor",
 }
 
 // known refuses parameters that there are not: a list without its filter would pass for a
@@ -97,6 +97,13 @@ func readFilter(q url.Values) (transcription.Filter, error) {
 // readPlacing reads where in their order transcriptions shall be.
 func readPlacing(q url.Values, f *transcription.Filter) error {
 	f.Tag = q.Get("tag")
+	switch q.Get("shared") {
+	case "":
+	case "with-me":
+		f.Shared = true
+	default:
+		return fault.New(fault.Invalid, "shared must be with-me, or be left out.").WithCode("invalid_shared").With("field", "shared")
+	}
 	switch text := q.Get("folder"); text {
 	case "":
 	case "none":

@@ -41,6 +41,8 @@ type summaryJSON struct {
 	MediaKept          bool                 `json:"mediaKept"`
 	MediaExpiresAt     timestamp            `json:"mediaExpiresAt"`
 	ExpiresAt          timestamp            `json:"expiresAt"`
+	Access             string               `json:"access"`            // what the reader may do
+	SharedBy           *string              `json:"sharedBy"`          // whose it is, if it is not the reader's
 	Matches            *[]matchJSON         `json:"matches,omitempty"` // of what was looked for, in lists
 }
 
@@ -124,6 +126,7 @@ func newSummaryJSON(t *transcription.Transcription) summaryJSON {
 		Error: (*problemJSON)(t.Failure), Revision: t.Revision, CreatedAt: timestamp(t.CreatedAt), CompletedAt: timestamp(t.CompletedAt),
 		FolderID: orNull(t.FolderID), BatchID: orNull(t.BatchID), Tags: append([]string{}, t.Tags...), ArchivedAt: timestamp(t.ArchivedAt),
 		LegalHold: t.LegalHold, MediaKept: t.MediaKept(), MediaExpiresAt: timestamp(t.MediaExpiresAt), ExpiresAt: timestamp(t.ExpiresAt),
+		Access: first(string(t.Shared), "owner"), SharedBy: orNull(t.SharedBy),
 	}
 	if t.Language != "" {
 		out.LanguageConfidence = (*fraction)(&t.LanguageConfidence)

@@ -212,7 +212,7 @@ func (w *world) people(t *testing.T) {
 	if err := w.auth.EnsureAdmin(t.Context(), "admin@example.com", password); err != nil {
 		t.Fatal(err)
 	}
-	roles := map[string]auth.Role{"user": auth.Member, "other": auth.Member, "viewer": auth.Viewer, "operator": auth.Operator, "guest": "guest", "disabled": auth.Admin}
+	roles := map[string]auth.Role{"user": auth.Member, "other": auth.Member, "viewer": auth.Viewer, "shared-read": auth.Member, "shared-edit": auth.Member, "operator": auth.Operator, "guest": "guest", "disabled": auth.Admin}
 	w.accounts.AddRole("guest") // it may do nothing
 	for who, role := range roles {
 		g, err := w.auth.Register(t.Context(), who+"@example.com", password)
@@ -221,6 +221,9 @@ func (w *world) people(t *testing.T) {
 		}
 		w.tokens[who], w.ids[who] = g.Access, g.UserID
 		w.setRole(t, who, role)
+		if strings.HasPrefix(who, "shared-") || who == "user" {
+			w.store.Prove(g.UserID, who+"@example.com")
+		}
 	}
 	g, err := w.auth.Login(t.Context(), "admin@example.com", password)
 	if err != nil {

@@ -41,6 +41,8 @@ const (
 	HoldSet              Action = "hold.set"              // details: of
 	HoldLifted           Action = "hold.lifted"           // details: of
 	RetentionChanged     Action = "retention.changed"     // details: of
+	ShareGiven           Action = "share.given" // to an address; details: access
+	ShareRevoked         Action = "share.revoked"
 )
 
 // Entry is one thing that the audit log tells. Entries outlive the account they tell of,

@@ -69,7 +69,7 @@ func TestNormaliseEmail(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
 			t.Parallel()
-			got, err := normaliseEmail(tt.in)
+			got, err := NormaliseEmail(tt.in)
 			if got != tt.want || (err == nil) != (tt.want != "") {
 				t.Errorf("got %q, %v, want %q", got, err, tt.want)
 			}

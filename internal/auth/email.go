@@ -12,11 +12,11 @@ import (
 // maxEmail is the longest address that fits into an SMTP command.
 const maxEmail = 254
 
-// normaliseEmail returns an address in the one form under which it is stored and
+// NormaliseEmail returns an address in the one form under which it is stored and
 // found. All of it is lower case, also the part before the @: no provider of
 // note tells the cases apart, and two accounts that differ in nothing else would
 // be an invitation to pose as somebody.
-func normaliseEmail(s string) (string, error) {
+func NormaliseEmail(s string) (string, error) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Address != s || len(s) > maxEmail || strings.ContainsFunc(s, unfit) {

@@ -17,14 +17,14 @@ func FuzzNormaliseEmail(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, err := normaliseEmail(s)
+		got, err := NormaliseEmail(s)
 		if err != nil {
 			if got != "" || fault.Of(err).Code != "invalid_email" {
 				t.Errorf("%q: got %q, %v", s, got, err)
 			}
 			return
 		}
-		again, err := normaliseEmail(got)
+		again, err := NormaliseEmail(got)
 		if again != got || err != nil || len(got) > maxEmail || strings.ContainsAny(got, " \t\r\n<>,\x00") || !strings.Contains(got, "@") || !utf8.ValidString(got) {
 			t.Errorf("%q became %q and that %q, %v", s, got, again, err)
 		}

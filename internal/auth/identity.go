@@ -168,7 +168,7 @@ func (s *Service) link(ctx context.Context, who Actor, p Provider, c Claim) erro
 	if err != nil {
 		return err
 	}
-	if email, err := normaliseEmail(c.Email); !u.Verified() && (err != nil || !c.Verified || email != u.Email) {
+	if email, err := NormaliseEmail(c.Email); !u.Verified() && (err != nil || !c.Verified || email != u.Email) {
 		return fault.New(fault.Forbidden, "Nobody knows yet whether the address of your account is yours. Confirm it first, or link a provider that knows it as yours.").
 			WithCode("email_not_verified")
 	}
@@ -199,7 +199,7 @@ func (s *Service) signInBy(ctx context.Context, p Provider, c Claim, returnTo st
 // welcome returns the account of somebody who comes from that provider for the first time:
 // that of their address, or a new one.
 func (s *Service) welcome(ctx context.Context, p Provider, c Claim) (*User, error) {
-	email, err := normaliseEmail(c.Email)
+	email, err := NormaliseEmail(c.Email)
 	if err != nil || !c.Verified {
 		return nil, s.refuse(ctx, new(User), fault.New(fault.Forbidden, "%s does not say that your e-mail address is yours. Confirm it there, "+
 			"or sign in another way and link %s then.", p.Label(), p.Label()).WithCode("email_unverified"))

@@ -83,7 +83,7 @@ func (s *Service) reachable(email string) (string, error) {
 	if s.mailer == nil {
 		return "", fault.New(fault.Forbidden, "This installation sends no mail. Ask an administrator of it for help.").WithCode("mail_not_configured")
 	}
-	return normaliseEmail(email)
+	return NormaliseEmail(email)
 }
 
 // notify tells a user by mail what has become of their account, where mail is sent.

@@ -136,7 +136,7 @@ func (s *Service) Register(ctx context.Context, email, password string) (*Grant,
 }
 
 func (s *Service) create(ctx context.Context, email, password string, r Role) (*User, error) {
-	email, err := normaliseEmail(email)
+	email, err := NormaliseEmail(email)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ func (s *Service) refuse(ctx context.Context, u *User, why *fault.Error) error {
 // find returns the user of that address, or one whom no password opens.
 func (s *Service) find(ctx context.Context, email string) (*User, error) {
 	nobody := new(User)
-	email, err := normaliseEmail(email)
+	email, err := NormaliseEmail(email)
 	if err != nil {
 		return nobody, nil //nolint:nilerr // what is no address is an unknown one
 	}
@@ -285,7 +285,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, email, password string) error
 	if !fault.Is(err, fault.Conflict) {
 		return err
 	}
-	email, err = normaliseEmail(email)
+	email, err = NormaliseEmail(email)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,9 @@ const (
 	mayEdit = "(t.owner_id = ?0 OR shared_as(t.id, ?0) = 'edit')"
 )
 
-// sharedAs is the column that says how, empty for the owner.
-const sharedAs = "CASE WHEN t.owner_id = ?0 THEN '' ELSE coalesce(shared_as(t.id, ?0), '') END AS shared"
+// sharedAs are the columns that say how, and by whom, empty for the owner.
+const sharedAs = "CASE WHEN t.owner_id = ?0 THEN '' ELSE coalesce(shared_as(t.id, ?0), '') END AS shared, " +
+	"CASE WHEN t.owner_id = ?0 THEN '' ELSE address_of(t.owner_id) END AS shared_by"
 
 // readable narrows a query of transcriptions to those that who may read.
 func readable(q *bun.SelectQuery, who uuid.UUID) *bun.SelectQuery {
@@ -30,12 +31,39 @@ func isReadable(ctx context.Context, db bun.IDB, who, id uuid.UUID) error {
 }
 
 // lockToEdit locks the row of a transcription that who may edit and returns which text that
-// is. NotFound: they may not. It asks again once it has the lock, which whoever takes the
-// right away has as well: what was revoked changes nothing any more.
+// is. NotFound: they may not. Others than the owner lock the owner first, as do all who take
+// rights away: what was revoked changes nothing any more.
 func lockToEdit(ctx context.Context, tx bun.Tx, who, id uuid.UUID) (run, revision int, err error) {
-	err = tx.NewRaw("SELECT run, revision FROM transcriptions AS t WHERE "+mayEdit+" AND t.id = ?1 FOR UPDATE", who, id).Scan(ctx, &run, &revision)
-	if err == nil {
-		err = tx.NewRaw("SELECT true FROM transcriptions AS t WHERE "+mayEdit+" AND t.id = ?1", who, id).Scan(ctx, new(bool))
+	var owner uuid.UUID
+	if err := tx.NewRaw("SELECT owner_id FROM transcriptions AS t WHERE "+mayEdit+" AND t.id = ?1", who, id).Scan(ctx, &owner); err != nil {
+		return 0, 0, none(err, "There is no transcription %s.", id)
 	}
+	if owner != who {
+		if _, err := tx.ExecContext(ctx, "SELECT FROM users WHERE id = ? FOR SHARE", owner); err != nil {
+			return 0, 0, err
+		}
+	}
+	err = tx.NewRaw("SELECT run, revision FROM transcriptions AS t WHERE "+mayEdit+" AND t.id = ?1 FOR UPDATE", who, id).Scan(ctx, &run, &revision)
 	return run, revision, none(err, "There is no transcription %s.", id)
+}
+
+// shakeOff has those who follow what is in work of a folder, and in the folders in it, asked
+// again whether they may: the folder is about to be somewhere else, or shared no more. The
+// time of the row shows it to those whom no hint reaches.
+func shakeOff(ctx context.Context, tx bun.Tx, folder uuid.UUID) error {
+	return shake(ctx, tx, `WITH RECURSIVE down AS (
+			SELECT ?0::uuid AS id UNION SELECT d.id FROM folders AS d JOIN down ON d.parent_id = down.id
+		) SELECT id FROM transcriptions WHERE folder_id IN (SELECT id FROM down) AND status NOT IN ('completed', 'failed', 'canceled') ORDER BY id FOR UPDATE`, folder)
+}
+
+func shake(ctx context.Context, tx bun.Tx, query string, of uuid.UUID) error {
+	var ids []uuid.UUID
+	if err := tx.NewRaw(query, of).Scan(ctx, &ids); err != nil || len(ids) == 0 {
+		return err
+	}
+	for _, id := range ids {
+		changed(ctx, id)
+	}
+	_, err := tx.NewRaw("UPDATE transcriptions SET updated_at = clock_timestamp() WHERE id IN (?)", bun.List(ids)).Exec(ctx)
+	return err
 }

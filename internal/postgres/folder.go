@@ -82,12 +82,15 @@ func (db *DB) ChangeFolder(ctx context.Context, f *transcription.Folder) error {
 		}
 		var parent uuid.NullUUID
 		if err := tx.NewRaw("SELECT parent_id FROM folders WHERE id = ? AND owner_id = ?", f.ID, f.OwnerID).Scan(ctx, &parent); err != nil {
+			if err != nil {
 			return none(err, "There is no such folder.")
 		}
 		if err := stayHeld(ctx, tx, f.OwnerID, parent.UUID, f.ParentID); err != nil {
 			return err
 		}
 		return tx.NewUpdate().Model(row).Column("name", "parent_id").WherePK().Where("owner_id = ?", f.OwnerID).Returning("*").Scan(ctx)
+		}
+		return shakeOff(ctx, tx, f.ID)
 	})
 	if err == nil {
 		*f = row.domain()
@@ -98,7 +101,7 @@ func (db *DB) ChangeFolder(ctx context.Context, f *transcription.Folder) error {
 // lockFolders orders the changes of one owner's folders, and looks for the parent and the
 // name.
 func lockFolders(ctx context.Context, tx bun.Tx, f *transcription.Folder) error {
-	if _, err := tx.ExecContext(ctx, "SELECT FROM users WHERE id = ? FOR NO KEY UPDATE", f.OwnerID); err != nil {
+	if err := lockOwner(ctx, tx, f.OwnerID); err != nil {
 		return err
 	}
 	if f.ParentID != uuid.Nil {
@@ -137,6 +140,9 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 		if err := stayHeld(ctx, tx, owner, id, row.ParentID); err != nil {
 			return err
 		}
+		if err := shakeOff(ctx, tx, id); err != nil {
+			return err
+		}
 		parent := optional(row.ParentID)
 		if _, err := tx.NewRaw("UPDATE transcriptions SET folder_id = ?, updated_at = clock_timestamp() WHERE folder_id = ?", parent, id).Exec(ctx); err != nil {
 			return err
@@ -163,6 +169,11 @@ func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a t
 		found = nil
 		if err := lockOwner(ctx, tx, owner); err != nil { // whom holds of folders lock as well
 			return err
+		}
+		if a.Folder != nil { // who moves something out of a shared folder takes it back
+			if err := lockOwner(ctx, tx, owner); err != nil {
+				return err
+			}
 		}
 		if a.Folder != nil && *a.Folder != uuid.Nil {
 			if err := ownFolder(ctx, tx, owner, *a.Folder); err != nil {

@@ -34,9 +34,12 @@ func (r linkRow) domain() transcription.Link {
 	}
 }
 
-// lockOwn locks the row of a transcription of the owner's against edits by others.
+// lockOwn locks the rights to what is the owner's, and looks for a transcription of theirs.
 func lockOwn(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) error {
-	err := tx.NewRaw("SELECT true FROM transcriptions WHERE id = ? AND owner_id = ? FOR NO KEY UPDATE", id, owner).Scan(ctx, new(bool))
+	if err := lockOwner(ctx, tx, owner); err != nil {
+		return err
+	}
+	err := tx.NewRaw("SELECT true FROM transcriptions WHERE id = ? AND owner_id = ? FOR KEY SHARE", id, owner).Scan(ctx, new(bool))
 	return none(err, "There is no transcription %s.", id)
 }
 

@@ -26,7 +26,7 @@ func TestDB_DeleteLink_endsEdits(t *testing.T) {
 	edited := make(chan error, 1)
 	ok(t, db.SQL().RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
 		// The revocation, which is not committed yet when the edit comes.
-		if _, err := tx.ExecContext(ctx, "SELECT FROM transcriptions WHERE id = ? FOR NO KEY UPDATE", tr.ID); err != nil {
+		if _, err := tx.ExecContext(ctx, "SELECT FROM users WHERE id = ? FOR NO KEY UPDATE", tr.OwnerID); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM links WHERE id = ?", l.ID); err != nil {

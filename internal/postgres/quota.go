@@ -42,7 +42,8 @@ func (db *DB) place(ctx context.Context, tx bun.Tx, owner uuid.UUID, bytes int64
 	return q.Admit(u, bytes)
 }
 
-// lockOwner orders all who take something of an owner's quota. A transcription is locked
+// lockOwner orders all who take something of an owner's quota, or a right to what is the
+// owner's from others: these do not edit it meanwhile, see lockToEdit. A transcription is locked
 // behind its owner, so that two methods cannot wait for each other.
 func lockOwner(ctx context.Context, tx bun.Tx, owner uuid.UUID) error {
 	_, err := tx.ExecContext(ctx, "SELECT FROM users WHERE id = ? FOR NO KEY UPDATE", owner)

@@ -40,6 +40,7 @@ const belongings = `SELECT jsonb_build_object(
 		'events', (SELECT count(*) FROM events WHERE transcription_id IN (SELECT id FROM transcriptions WHERE owner_id = ?0)),
 		'links', (SELECT count(*) FROM links WHERE transcription_id IN (SELECT id FROM transcriptions WHERE owner_id = ?0)),
 		'batches', (SELECT count(*) FROM batches WHERE owner_id = ?0),
+		'shares', (SELECT count(*) FROM shares AS s WHERE owner_id = ?0 OR email = (SELECT lower(email) FROM users WHERE id = ?0)),
 		'folders', (SELECT count(*) FROM folders WHERE owner_id = ?0),
 		'webhooks', (SELECT count(*) FROM webhooks WHERE owner_id = ?0),
 		'deliveries', (SELECT count(*) FROM deliveries WHERE owner_id = ?0),
@@ -67,6 +68,9 @@ func (db *DB) DeleteAccount(ctx context.Context, user, receipt uuid.UUID, e auth
 			return err
 		}
 		if _, err := tx.NewDelete().Model((*userRow)(nil)).Where("id = ?", user).Exec(ctx); err != nil {
+			return err
+		}
+		if err := disown(ctx, tx, user); err != nil {
 			return err
 		}
 		if _, err := tx.NewInsert().Model(row).Returning("deleted_at").Exec(ctx); err != nil {
@@ -104,11 +108,25 @@ func deleteBelongings(ctx context.Context, tx bun.Tx, user uuid.UUID) error {
 		"DELETE FROM garbage WHERE starts_with(prefix, 'u/' || ?0::text || '/')", // all below u/<owner>/ is looked for
 		`UPDATE audit SET user_id = nullif(user_id, ?0), subject_id = nullif(subject_id, ?0), ip = '', request_id = '', details = details - 'prefix'
 			WHERE user_id = ?0 OR subject_id = ?0 AND user_id IS NULL`,
-		"DELETE FROM mails WHERE recipient IN (SELECT email FROM users WHERE id = ?0)", // anybody may have asked for them
+		"DELETE FROM shares WHERE email IN (SELECT lower(email) FROM users WHERE id = ?0)", // whether or not it was proved
+		"DELETE FROM mails WHERE recipient IN (SELECT email FROM users WHERE id = ?0)",     // anybody may have asked for them
 		"UPDATE queue_pauses SET paused_by = ?1 WHERE paused_by = ?0",
 		"UPDATE queue_events SET who = ?1 WHERE who = ?0",
 	} {
 		if _, err := tx.NewRaw(statement, user, uuid.Nil).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// disown takes somebody whose row is gone out of what they have done to texts of others.
+func disown(ctx context.Context, tx bun.Tx, user uuid.UUID) error {
+	for _, statement := range []string{
+		"UPDATE events SET who = '' WHERE type = 'edited' AND actor = 'user' AND who = ?",
+		"UPDATE revisions SET who = '' WHERE actor = 'user' AND who = ?",
+	} {
+		if _, err := tx.NewRaw(statement, user.String()).Exec(ctx); err != nil {
 			return err
 		}
 	}

@@ -69,7 +69,9 @@ func leaver(t *testing.T, db *postgres.DB) (id uuid.UUID, traces map[string]stri
 	ctx := t.Context()
 	id = addUser(t, db)
 	tr := prepare(t, db, id, 1)
-	ok(t, db.FinishChunk(ctx, claim(t, db, tr.Ref(), pipeline.Transcribe, 0), result(chunk(tr.Ref(), id, 0))))
+	said := result(chunk(tr.Ref(), id, 0))
+	said.Segments[0].Text = "What the leaver has said."
+	ok(t, db.FinishChunk(ctx, claim(t, db, tr.Ref(), pipeline.Transcribe, 0), said))
 	ok(t, db.CancelTranscription(ctx, id, addTranscription(t, db, id).ID))
 	lost := newID(t)
 	ok(t, db.BeginUpload(ctx, id, lost))
@@ -84,7 +86,17 @@ func leaver(t *testing.T, db *postgres.DB) (id uuid.UUID, traces map[string]stri
 	execSQL(t, db, "UPDATE transcriptions SET folder_id = ?, tags = '{leavers_tag}' WHERE id = ?", inner.ID, tr.ID)
 	link := &transcription.Link{ID: newID(t), TranscriptionID: tr.ID, Label: "leaver's link", Access: transcription.ToEdit}
 	ok(t, db.CreateLink(ctx, id, link))
-	_, err := db.PauseQueue(ctx, id, "merge")
+	address := id.String() + "@example.com"
+	execSQL(t, db, "UPDATE users SET verified_at = now() WHERE id = ?", id)
+	ok(t, db.PutShare(ctx, id, &transcription.Share{ID: newID(t), Target: transcription.Target{FolderID: outer.ID}, Email: "friend-of-leaver@example.com", Access: transcription.ToRead}))
+	theirs := complete(t, db, addUser(t, db))
+	ok(t, db.PutShare(ctx, theirs.OwnerID, &transcription.Share{ID: newID(t), Target: transcription.Target{TranscriptionID: theirs.ID}, Email: address, Access: transcription.ToEdit}))
+	read, err := db.Transcription(ctx, id, theirs.ID)
+	ok(t, err)
+	ok(t, db.Revise(ctx, id, theirs.ID, transcription.Change{
+		Kind: transcription.ByEdit, By: transcription.Actor{Kind: transcription.ByUser, Name: id.String()}, Splices: []transcription.Splice{{At: 0, Old: read.Segments[:1]}},
+	}))
+	_, err = db.PauseQueue(ctx, id, "merge")
 	ok(t, err)
 	session := &auth.Session{ID: newID(t), FamilyID: newID(t), UserID: id, CreatedAt: time.Now(), BeganAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
 	session.Client = auth.Client{IP: "198.51.100.77", UserAgent: "leaver's browser"}
@@ -92,12 +104,11 @@ func leaver(t *testing.T, db *postgres.DB) (id uuid.UUID, traces map[string]stri
 	ok(t, db.AddEntry(ctx, auth.Entry{Action: auth.SignInRefused, SubjectID: id, IP: "198.51.100.77"}))
 	addFactor(t, people(t, db), id)
 	code := readSQL[string](t, db, "SELECT hash::text FROM recovery_codes WHERE factor_id = (SELECT id FROM factors WHERE user_id = ?)", id)
-	address := id.String() + "@example.com"
 	ok(t, db.QueueMail(ctx, auth.Mail{ID: newID(t), Kind: auth.ResetMail, To: address, CreatedAt: time.Now()}))
 	return id, map[string]string{
-		"e-mail address": address, "folder": "leaver's folder", "tag": "leavers_tag", "link": link.ID.String(), "label": "leaver's link",
+		"e-mail address": address, "folder": "leaver's folder", "tag": "leavers_tag", "link": link.ID.String(), "label": "leaver's link", "friend": "friend-of-leaver@example.com",
 		"account": id.String(), "transcription": tr.ID.String(), "upload": lost.String(), "key": key.ID.String(), "prefix": "zqxjkvbp",
-		"session": session.FamilyID.String(), "address": "198.51.100.77", "request": "request-of-leaver", "browser": "leaver's browser", "recovery code": code, "text": "Chunk 0.",
+		"session": session.FamilyID.String(), "address": "198.51.100.77", "request": "request-of-leaver", "browser": "leaver's browser", "recovery code": code, "text": "What the leaver has said.",
 	}
 }
 
@@ -118,7 +129,7 @@ func TestDB_DeleteAccount_leavesNothing(t *testing.T) {
 	receipt := uuid.New()
 	r, err := db.DeleteAccount(ctx, id, receipt, auth.Entry{Action: auth.AccountDeleted, UserID: admin, Details: map[string]any{"receipt": receipt.String()}})
 	ok(t, err)
-	want := map[string]int{"transcriptions": 2, "recordings": 2, "revisions": 0, "events": r.Counts["events"], "webhooks": 0, "deliveries": 0, "sessions": 1, "apiKeys": 1, "folders": 2, "links": 1, "batches": 0}
+	want := map[string]int{"transcriptions": 2, "recordings": 2, "revisions": 0, "events": r.Counts["events"], "webhooks": 0, "deliveries": 0, "sessions": 1, "apiKeys": 1, "folders": 2, "links": 1, "batches": 0, "shares": 2}
 	if diff := cmp.Diff(want, r.Counts); diff != "" || r.Counts["events"] < 4 {
 		t.Errorf("-want +got\n%s", diff)
 	}

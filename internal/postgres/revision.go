@@ -40,11 +40,12 @@ type revisionRow struct {
 	At              time.Time `bun:",nullzero,default:clock_timestamp()"`
 	Changed         int
 	Splices         []splice `bun:"type:jsonb"`
+	Email           string   `bun:",scanonly,nullzero"`
 }
 
 func (r *revisionRow) domain() transcription.Revision {
 	return transcription.Revision{
-		Number: r.Number, Run: r.Run, Kind: r.Kind, Of: r.Of, By: transcription.Actor{Kind: r.Actor, Name: r.Who}, At: r.At.UTC(),
+		Number: r.Number, Run: r.Run, Kind: r.Kind, Of: r.Of, By: transcription.Actor{Kind: r.Actor, Name: r.Who, Email: r.Email}, At: r.At.UTC(),
 		Changed: r.Changed, Splices: each(r.Splices, splice.domain),
 	}
 }
@@ -162,9 +163,12 @@ func (db *DB) Revisions(ctx context.Context, who, id uuid.UUID, f transcription.
 	if f.Before > 0 {
 		q = q.Where("r.number < ?", f.Before)
 	}
-	if !f.Splices {
+	if f.Splices {
+		q = q.ColumnExpr("?TableColumns")
+	} else {
 		q = q.ExcludeColumn("splices")
 	}
+	q = q.ColumnExpr("CASE WHEN r.actor = 'user' AND r.who <> '' THEN address_of(r.who::uuid) END AS email")
 	if err := q.Scan(ctx); err != nil {
 		return nil, wrap(err, "read the revisions of %s", id)
 	}

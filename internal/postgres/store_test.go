@@ -21,6 +21,14 @@ func (w world) Report(t *testing.T, models ...string) {
 	ok(t, w.ReportWorker(t.Context(), transcription.Worker{ID: "a", Slots: 1, Models: models}))
 }
 
+func (w world) Person(t *testing.T, proved bool) (id uuid.UUID, email string) {
+	id = addUser(t, w.DB)
+	if proved {
+		execSQL(t, w.DB, "UPDATE users SET verified_at = now() WHERE id = ?", id)
+	}
+	return id, id.String() + "@example.com"
+}
+
 func (w world) ExpireLinks(t *testing.T) {
 	execSQL(t, w.DB, "UPDATE links SET expires_at = now()")
 }

@@ -81,6 +81,7 @@ type transcriptionRow struct {
 	BatchID   uuid.UUID            `bun:",nullzero"`
 	Tags      []string             `bun:",array,nullzero,default:'{}'"`
 	Shared    transcription.Access `bun:",scanonly"` // to who asked, see sharedAs
+	SharedBy string               `bun:",scanonly"`
 
 	ArchivedAt  time.Time `bun:",nullzero"`
 	CreatedAt   time.Time `bun:",nullzero,default:now()"`
@@ -111,6 +112,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 	if r.Status == transcription.Failed {
 		t.Failure = &transcription.Failure{Code: r.FailureCode, Message: r.FailureMessage}
 	}
+	t.SharedBy = r.SharedBy
 	return t.As(r.Shared)
 }
 
@@ -213,12 +215,17 @@ func (db *DB) Transcription(ctx context.Context, who, id uuid.UUID) (t *transcri
 	return t, wrap(err, "read transcription %s", id)
 }
 
-// Transcriptions returns a page, newest first, without text and segments. Invalid
-// nothing_to_find: the query of the filter has no words.
+// Transcriptions returns a page of the owner's, or of what others share with them, newest
+// first, without text and segments. Invalid nothing_to_find: the query of the filter has no words.
 func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcription.Filter) ([]transcription.Transcription, error) {
 	var rows []transcriptionRow
-	q := db.bun.NewSelect().Model(&rows).Column(listed...).Relation("File").Where("t.owner_id = ?", owner).
+	q := db.bun.NewSelect().Model(&rows).Column(listed...).Relation("File").
 		Order("t.created_at DESC", "t.id DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))
+	if f.Shared {
+		q = q.ColumnExpr(sharedAs, owner).Where("t.id IN (SELECT shared_with(?))", owner)
+	} else {
+		q = q.Where("t.owner_id = ?", owner)
+	}
 	q, err := db.narrowed(ctx, q, f)
 	if err != nil {
 		return nil, wrap(err, "narrow a list of transcriptions")

@@ -41,8 +41,9 @@ const (
 
 // Actor is who has brought an event about.
 type Actor struct {
-	Kind ActorKind
-	Name string // empty when unknown
+	Kind  ActorKind
+	Name  string // empty when unknown
+	Email string // of a user, only in lists of revisions; empty when the account is gone
 }
 
 // seen returns the actor as people are told of it: which worker it was is not for them.

@@ -71,6 +71,9 @@ func (s *Service) CreateRange(ctx context.Context, who auth.Actor, id uuid.UUID,
 	if err != nil {
 		return nil, err
 	}
+	if t.Shared != "" {
+		return nil, ownerOnly(nil)
+	}
 	if err := t.Retriable(); err != nil {
 		return nil, err
 	}
@@ -136,7 +139,8 @@ func (s *Service) Ranges(ctx context.Context, who auth.Actor, id uuid.UUID, befo
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	return s.store.Ranges(ctx, who.UserID, id, before, limit)
+	list, err := s.store.Ranges(ctx, who.UserID, id, before, limit)
+	return list, s.withheld(ctx, who, id, err)
 }
 
 // Range returns a range of a transcription of the caller's.
@@ -146,7 +150,7 @@ func (s *Service) Range(ctx context.Context, who auth.Actor, id uuid.UUID, numbe
 	}
 	list, err := s.store.Ranges(ctx, who.UserID, id, number+1, 1)
 	if err != nil {
-		return nil, err
+		return nil, s.withheld(ctx, who, id, err)
 	}
 	if len(list) == 0 || list[0].Number != number {
 		return nil, NoRange(number)
@@ -166,7 +170,7 @@ func (s *Service) CancelRange(ctx context.Context, who auth.Actor, id uuid.UUID,
 		return nil, err
 	}
 	if err := s.store.CancelRange(ctx, who.UserID, id, number); err != nil {
-		return nil, err
+		return nil, s.withheld(ctx, who, id, err)
 	}
 	s.letGo(ctx, id)
 	return s.Range(ctx, who, id, number)

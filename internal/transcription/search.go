@@ -26,6 +26,7 @@ type Filter struct {
 	Batch                    uuid.UUID
 	Tag                      string    // capitals do not count
 	Archived                 *bool     // nil: all
+	Shared                   bool       // those that others share with who asks, instead of their own
 	From, To                 time.Time // of the upload: from, and before
 	MinDuration, MaxDuration time.Duration
 
@@ -45,6 +46,9 @@ func (f *Filter) check() error {
 	}
 	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
 		return fault.New(fault.Invalid, "The time from must lie before the time to.").WithCode("empty_range").With("field", "to")
+	}
+	if f.Shared && (f.Folder != nil || f.Tag != "" || f.Archived != nil) {
+		return fault.New(fault.Invalid, "Folders, tags and the archive of others are theirs. Leave folder, tag and archived out.").WithCode("not_your_order").With("field", "shared")
 	}
 	if f.MaxDuration > 0 && f.MinDuration > f.MaxDuration {
 		return fault.New(fault.Invalid, "minDuration must not be more than maxDuration.").WithCode("empty_range").With("field", "maxDuration")
@@ -70,7 +74,8 @@ type MatchPart struct {
 // found.
 const MaxMatches = 3
 
-// Transcriptions returns a page of the caller's transcriptions, newest first, and of what
+// Transcriptions returns a page of the caller's transcriptions, or of those that others share
+// with them, newest first, and of what
 // was looked for the first places in each. Invalid nothing_to_find: the query has no word
 // that could be looked for.
 func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) ([]Transcription, map[uuid.UUID][]Match, error) {

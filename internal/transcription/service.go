@@ -12,10 +12,11 @@ import (
 )
 
 // Store keeps transcriptions. Every read and write is scoped: by owner, or, where it says
-// who, by whoever may do that, which is the owner, or has a link. Who is the id of an account
-// or of a link (auth.Actor.ID). Everything else is NotFound.
+// who, by whoever may do that, which is the owner, somebody with whom it is shared, or who has a
+// link. Who is the id of an account or of a link (auth.Actor.ID). Everything else is NotFound.
 type Store interface {
 	LinkStore
+	ShareStore
 
 	// BeginUpload records that the objects of a transcription are to be collected in
 	// a day, unless CreateTranscription or ForgetUpload comes before: nobody else
@@ -45,7 +46,8 @@ type Store interface {
 	Transcription(ctx context.Context, who, id uuid.UUID) (*Transcription, error)
 	// Plan returns the chunks that a recording was cut into for a run, in order.
 	Plan(ctx context.Context, who uuid.UUID, ref Ref) ([]PlannedChunk, error)
-	// Transcriptions returns a page, newest first, without text and segments.
+	// Transcriptions returns a page of the owner's, or of what others share with them, newest
+	// first, without text and segments.
 	// Invalid nothing_to_find: the query of the filter has no words.
 	Transcriptions(ctx context.Context, owner uuid.UUID, f Filter) ([]Transcription, error)
 	// Matches returns the first MaxMatches segments in which a query finds something, of

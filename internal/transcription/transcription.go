@@ -128,6 +128,7 @@ type Transcription struct {
 	BatchID  uuid.UUID // zero: in none
 	Tags     []string
 	Shared   Access // what the reader may do with what is somebody else's; empty: it is theirs
+	SharedBy string // the address of whose it is then
 
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

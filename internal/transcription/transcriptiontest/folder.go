@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -133,6 +134,7 @@ func (s *Store) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 		}
 	}
 	delete(s.folders, id)
+	maps.DeleteFunc(s.shares, func(_ uuid.UUID, l share) bool { return l.FolderID == id })
 	return nil
 }
 

@@ -58,6 +58,9 @@ func (s *Store) Revisions(ctx context.Context, who, id uuid.UUID, f transcriptio
 			if !f.Splices {
 				r.Splices = nil
 			}
+			if id, err := uuid.Parse(r.By.Name); err == nil && r.By.Kind == transcription.ByUser {
+				r.By.Email = s.people[id]
+			}
 			found = append(found, r)
 		}
 	}

@@ -33,6 +33,8 @@ type Store struct {
 	links     map[uuid.UUID]transcription.Link
 	batches   map[uuid.UUID]transcription.Batch
 	rules     map[uuid.UUID]transcription.Retention // by owner
+	shares    map[uuid.UUID]share
+	people    map[uuid.UUID]string // the addresses that they have proved to be theirs
 	lastEvent int64
 	installed []string
 	refused   map[string]string
@@ -277,6 +279,7 @@ func (s *Store) seen(who, id uuid.UUID) (transcription.Transcription, error) {
 	if as == "" {
 		return t, errNone
 	}
+	t.SharedBy = s.people[t.OwnerID]
 	return *t.As(as), nil
 }
 
@@ -337,7 +340,15 @@ func (s *Store) Transcriptions(ctx context.Context, owner uuid.UUID, f transcrip
 	defer unlock()
 	var found []transcription.Transcription
 	for _, t := range s.rows {
-		if t.OwnerID == owner && passes(&t, f) && (f.After == transcription.Cursor{} || newestFirst(f.After, place(t)) < 0) {
+		if f.Shared {
+			as := s.sharedAs(&t, owner)
+			if as == "" || t.OwnerID == owner {
+				continue
+			}
+			t.SharedBy = s.people[t.OwnerID]
+			t = *t.As(as)
+		}
+		if (f.Shared || t.OwnerID == owner) && passes(&t, f) && (f.After == transcription.Cursor{} || newestFirst(f.After, place(t)) < 0) {
 			t.Text, t.Segments, t.Partial = "", nil, false
 			t.Under(s.rule(owner, t.FolderID))
 			found = append(found, t)
@@ -439,6 +450,7 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 	delete(s.revisions, id)
 	maps.DeleteFunc(s.links, func(_ uuid.UUID, l transcription.Link) bool { return l.TranscriptionID == id })
 	s.settleBatch(t.BatchID)
+	maps.DeleteFunc(s.shares, func(_ uuid.UUID, l share) bool { return l.TranscriptionID == id })
 	return nil
 }
 

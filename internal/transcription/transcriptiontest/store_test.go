@@ -17,6 +17,14 @@ func (world) Owner(*testing.T) uuid.UUID { return uuid.New() }
 
 func (w world) Report(_ *testing.T, models ...string) { w.Install(models...) }
 
+func (w world) Person(_ *testing.T, proved bool) (id uuid.UUID, email string) {
+	id = uuid.New()
+	if email = id.String() + "@example.com"; proved {
+		w.Prove(id, email)
+	}
+	return id, email
+}
+
 func (w world) ExpireLinks(*testing.T) { w.Store.ExpireLinks() }
 
 func (w world) Refuses(_ *testing.T, codes map[string]string) { w.Refuse(codes) }

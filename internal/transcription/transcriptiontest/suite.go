@@ -28,6 +28,8 @@ type World interface {
 	Bound(q transcription.Quota)
 	// Report makes these the models of the one living worker.
 	Report(t *testing.T, models ...string)
+	// Person returns an owner with an address, which they have proved to be theirs or not.
+	Person(t *testing.T, proved bool) (id uuid.UUID, email string)
 	// ExpireLinks lets the time of all links be over.
 	ExpireLinks(t *testing.T)
 	// Refuses makes these what it reports of the files that it cannot use.
@@ -59,6 +61,10 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"one text is revised once":           testReviseStale,
 		"links let guests in":                testLinks,
 		"links let nobody in for ever":       testLinksEnd,
+		"shares let others in":               testShares,
+		"there are so many shares":           testShareLimit,
+		"folders are shared with all in it":  testShareFolders,
+		"who follows learns of the end":      testShareShakes,
 		"what has ended is not canceled":     testCancelTooLate,
 		"a batch ends with its last":         testBatches,
 		"a batch is closed when it is full":  testBatchExpected,

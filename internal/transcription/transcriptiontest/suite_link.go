@@ -61,7 +61,7 @@ func alter(t *testing.T, w World, who uuid.UUID, tr *transcription.Transcription
 	now, err := w.Transcription(t.Context(), tr.OwnerID, tr.ID)
 	must(t, err)
 	segments := append([]transcription.Segment{}, now.Segments...)
-	segments[0].Text += " And more."
+	segments[0].Text += " Xylophones."
 	return w.Revise(t.Context(), who, tr.ID, transcription.Change{
 		After: now.Revision, Kind: transcription.ByEdit, By: by, Splices: transcription.Splices(now.Segments, segments), Text: transcription.Text(segments),
 	})

@@ -50,6 +50,7 @@ func testRevise(t *testing.T, w World) {
 	must(t, err)
 	segments := segmentsOf(t, w, tr)
 	for i, r := range list {
+		r.By.Email = "" // of who has one
 		if r.Number != 3-i || r.Run != 1 || r.By != by(owner) || r.At.IsZero() || r.Changed == 0 {
 			t.Errorf("got %+v", r)
 		}
