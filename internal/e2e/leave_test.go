@@ -35,6 +35,8 @@ func TestLeave(t *testing.T) {
 	kept := stays.complete(stays.send("kept.flac", demo(t, "test/short01.flac")))
 	p := s.person(t)
 	traces := p.fill(t)
+	stays.share(p, kept.ID, "edit")
+	p.patch("/transcriptions/"+kept.ID, map[string]any{"edits": []any{map[string]any{"op": "speaker", "segment": 0, "speaker": "Bea"}}}).want(t, http.StatusOK, nil)
 	upload := p.trickle(t)
 	for what, text := range traces {
 		if len(s.find(t, text)) == 0 {
@@ -46,7 +48,7 @@ func TestLeave(t *testing.T) {
 	var r receipt
 	p.erase(t, secret).want(t, http.StatusOK, &r)
 	t.Logf("deleted: %v", r.Counts)
-	if r.Status != "pending" || r.Counts["transcriptions"] != 2 || r.Counts["revisions"] != 1 || r.Counts["webhooks"] != 1 || r.Counts["apiKeys"] != 1 {
+	if r.Status != "pending" || r.Counts["transcriptions"] != 2 || r.Counts["revisions"] != 1 || r.Counts["webhooks"] != 1 || r.Counts["apiKeys"] != 1 || r.Counts["links"] != 1 || r.Counts["shares"] != 2 {
 		t.Errorf("the receipt is %+v", r)
 	}
 	p.get("/me").refused(t, http.StatusUnauthorized, "account_gone")
@@ -97,6 +99,8 @@ func (p *person) fill(t *testing.T) (traces map[string]string) {
 	p.get("/transcriptions/"+done.ID).want(t, http.StatusOK, nil) // it is in the cache of texts now
 	var key struct{ ID, Prefix string }
 	p.post("/api-keys", map[string]any{"name": canary, "scopes": []string{"transcriptions:read"}}).want(t, http.StatusCreated, &key)
+	p.post("/transcriptions/"+done.ID+"/links", map[string]any{"access": "edit", "label": canary}).want(t, http.StatusCreated, nil)
+	p.post("/transcriptions/"+done.ID+"/shares", map[string]any{"access": "edit", "email": canary + "@example.com"}).want(t, http.StatusCreated, nil)
 	running := p.send("long-"+canary+".mka", long(t, 30))
 	eventually(t, "a long recording is in work", func() bool { return p.show(running).Status == "transcribing" })
 	return map[string]string{

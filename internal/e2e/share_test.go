@@ -9,6 +9,39 @@ import (
 	"testing"
 )
 
+// share gives somebody else one of the person's, once they have proved their address.
+func (p *person) share(with *person, id, access string) (share string) {
+	p.t.Helper()
+	if _, err := p.s.db.ExecContext(p.t.Context(), "UPDATE users SET verified_at = now() WHERE id = $1", with.id); err != nil {
+		p.t.Fatal(err)
+	}
+	var given struct{ ID string }
+	p.post("/transcriptions/"+id+"/shares", map[string]string{"email": with.email, "access": access}).want(p.t, http.StatusCreated, &given)
+	return given.ID
+}
+
+// TestShare has two people work on one text, until its owner takes it back.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	p, other := shared.person(t), shared.person(t)
+	done := p.complete(p.send("talk.flac", demo(t, "test/short01.flac")))
+	other.get("/transcriptions/"+done.ID).refused(t, http.StatusNotFound, "not_found")
+	given := p.share(other, done.ID, "edit")
+	if list := other.list("&shared=with-me"); len(list) != 1 || list[0].ID != done.ID {
+		t.Errorf("got %+v", list)
+	}
+	if got := other.show(done.ID); got.Text != done.Text {
+		t.Errorf("got %q, want %q", got.Text, done.Text)
+	}
+	other.patch("/transcriptions/"+done.ID, map[string]any{"edits": []any{map[string]any{"op": "text", "segment": 0, "text": "We agree."}}}).want(t, http.StatusOK, nil)
+	if got := p.show(done.ID); !strings.HasPrefix(got.Text, "We agree.") {
+		t.Errorf("the owner has %q", got.Text)
+	}
+	other.delete("/transcriptions/"+done.ID).refused(t, http.StatusForbidden, "owner_only")
+	p.delete(fmt.Sprintf("/transcriptions/%s/shares/%s", done.ID, given)).want(t, http.StatusNoContent, nil)
+	other.get("/transcriptions/"+done.ID).refused(t, http.StatusNotFound, "not_found")
+}
+
 // TestLink sends somebody without an account a link, by which they read a text, take it
 // along and correct it, until it is revoked. That its token is in no log is looked for when
 // all is over.
