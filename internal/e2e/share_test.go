@@ -54,7 +54,7 @@ func TestLink(t *testing.T) {
 	if !strings.HasSuffix(l.URL, "/s/"+l.Token) {
 		t.Errorf("the address is %s", l.URL)
 	}
-	guest := (&person{s: shared}).as(t)
+	guest := shared.visitor(t)
 	guest.get("/shared/"+l.Token).refused(t, http.StatusUnauthorized, "password_required")
 	opened := guest.post("/shared/"+l.Token+"/unlock", map[string]string{"password": secret})
 	opened.want(t, http.StatusNoContent, nil)
