@@ -97,6 +97,22 @@ type Mail struct {
 	RequireVerified bool `env:"TS_REQUIRE_VERIFIED_EMAIL, default=false"`
 }
 
+// AtRest is what of a new transcription is encrypted where it is kept.
+type AtRest string
+
+// What may be encrypted.
+const (
+	Nothing AtRest = "none"
+	Media   AtRest = "media" // the recording, and what is made of its sound
+)
+
+func (a AtRest) validate() error {
+	if a != Nothing && a != Media {
+		return fmt.Errorf("TS_ENCRYPT_AT_REST is %q, it must be none or media", string(a))
+	}
+	return nil
+}
+
 // API configures cmd/api.
 type API struct {
 	Log      Log
@@ -121,6 +137,7 @@ type API struct {
 	TrustedProxies  []string      `env:"TS_TRUSTED_PROXIES"`
 	JWTSecret       []string      `env:"TS_JWT_SECRET, required" secret:"true"`
 	RequireFactor   []string      `env:"TS_REQUIRE_SECOND_FACTOR"`
+	EncryptAtRest   AtRest        `env:"TS_ENCRYPT_AT_REST, default=none"`
 	AdminEmail      string        `env:"TS_ADMIN_EMAIL"`
 	AdminPassword   string        `env:"TS_ADMIN_PASSWORD" secret:"true"`
 	UserStreams     int           `env:"TS_USER_MAX_STREAMS, default=16"`
@@ -180,7 +197,7 @@ func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
 		c.Mail.validate(), c.Rates.validate(), c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
 		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_USER_MAX_STREAMS", c.UserStreams, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
-	err = errors.Join(err, c.OIDC.load(lookup))
+	err = errors.Join(err, c.EncryptAtRest.validate(), c.OIDC.load(lookup))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))
 	}

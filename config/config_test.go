@@ -40,7 +40,7 @@ func TestLoad_reportsEverythingAtOnce(t *testing.T) {
 	_, err := LoadAPI(t.Context(), from(map[string]string{
 		"TS_MAX_DURATION": "long", "TS_JWT_SECRET": "short", "TS_PUBLIC_URL": "scribe", "TS_ADMIN_EMAIL": "a@example.com",
 		"TS_DATABASE_MAX_CONNS": "many", "TS_S3_SECRET_KEY_FILE": "no/such/file",
-		"TS_ENCRYPTION_KEY": "tiny", "TS_WEBHOOK_NETWORKS": "10.0.0.0/8,lan",
+		"TS_ENCRYPT_AT_REST": "everything", "TS_ENCRYPTION_KEY": "tiny", "TS_WEBHOOK_NETWORKS": "10.0.0.0/8,lan",
 	}))
 	if err == nil {
 		t.Fatal("no error")
@@ -49,7 +49,7 @@ func TestLoad_reportsEverythingAtOnce(t *testing.T) {
 		"TS_DATABASE_URL is not set", "TS_REDIS_URL is not set", "TS_S3_BUCKET is not set", "TS_S3_ACCESS_KEY is not set",
 		"TS_MAX_DURATION cannot be read", "TS_JWT_SECRET has 5 bytes", "TS_PUBLIC_URL is \"scribe\"", "TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD",
 		"TS_DATABASE_MAX_CONNS cannot be read", "TS_S3_SECRET_KEY_FILE",
-		"TS_ENCRYPTION_KEY has 4 bytes", "TS_WEBHOOK_NETWORKS has \"lan\"",
+		"TS_ENCRYPT_AT_REST is \"everything\"", "TS_ENCRYPTION_KEY has 4 bytes", "TS_WEBHOOK_NETWORKS has \"lan\"",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)

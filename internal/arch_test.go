@@ -23,6 +23,7 @@ var core = map[string][]string{
 	"webhook":       {"fault", "auth", "transcription"},
 	"pipeline":      {"fault", "audio", "transcription"},
 	"privacy":       {"fault", "auth", "transcription", "webhook"},
+	"seal":          {"fault", "transcription"},
 }
 
 // edges lists the packages that know one technology each. They import the core
@@ -43,6 +44,7 @@ var owners = map[string][]string{
 	"golang.org/x/crypto/argon2":       {"auth"},
 	"github.com/wneessen/go-mail":      {"mail"},
 	"github.com/gabriel-vasile":        {"media"},
+	"github.com/minio/sio":             {"seal"},
 	"github.com/go-text/typesetting":   {"pdf"},
 	"gonum.org/v1/gonum":               {"whisper"},
 	"golang.org/x/image":               {"pdf"},
@@ -81,6 +83,7 @@ func TestImports_seeded(t *testing.T) {
 		"media/a.go":             "C",
 		"transcription/c.go":     "github.com/go-text/typesetting/shaping",
 		"kv/a.go":                module + "/migrations",
+		"blob/a.go":              "github.com/minio/sio",
 		"blob/subpackage/sub.go": module + "/internal/kv",
 	} {
 		if len(complaints(file, []string{imp})) == 0 {

@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	log.Info().Str("version", build.Version()).Msg("starting")
 	ctx = log.WithContext(ctx)
-	b, err := backend.Open(ctx, transcription.ByAPI, "api", backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota})
+	b, err := backend.Open(ctx, transcription.ByAPI, "api", backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota, Keys: c.Webhooks.EncryptionKey})
 	if err != nil {
 		return err
 	}
@@ -112,14 +112,18 @@ func newProviders(c config.API) []auth.Provider {
 	return found
 }
 
-// reseal encrypts secrets with the first key that an older one has encrypted, so that
-// that one can be thrown away.
+// reseal encrypts secrets and data keys with the first key that an older one has encrypted,
+// so that that one can be thrown away.
 func reseal(ctx context.Context, c config.API, b *backend.Backend) error {
 	n, err := b.DB.Reseal(ctx, c.Webhooks.EncryptionKey)
 	if n > 0 {
 		zerolog.Ctx(ctx).Info().Int("rows", n).Msg("secrets are encrypted with the first key of TS_ENCRYPTION_KEY now")
 	}
-	return err
+	renewed, renewErr := b.DB.RenewSeals(ctx, b.Ring)
+	if renewed > 0 {
+		zerolog.Ctx(ctx).Info().Int("transcriptions", renewed).Msg("data keys are encrypted with the first key of TS_ENCRYPTION_KEY now")
+	}
+	return errors.Join(err, renewErr)
 }
 
 // migrate is safe to run at any time, also by several at once.

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
+	"github.com/turboscribe/turboscribe/cmd/internal/backend"
 	"github.com/turboscribe/turboscribe/internal/api"
 	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/blob"
@@ -26,6 +27,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
 	"github.com/turboscribe/turboscribe/internal/privacy"
 	"github.com/turboscribe/turboscribe/internal/rate"
+	"github.com/turboscribe/turboscribe/internal/seal"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
 )
@@ -60,7 +62,10 @@ func newPlayed(t testing.TB, size int) *played {
 	ok(t, err)
 	who, err := accounts.Authenticate(t.Context(), grant.Access)
 	ok(t, err)
-	service := transcription.NewService(db, objects{p.blobs}, noWorkers{}, media.Sniff, transcription.Limits{MaxBytes: 1 << 30})
+	ring, err := seal.NewKeyring([]string{strings.Repeat("k", 32)})
+	ok(t, err)
+	store := &backend.Backend{DB: db, Blobs: p.blobs, Ring: ring}
+	service := transcription.NewService(db, store.Objects(false), noWorkers{}, media.Sniff, transcription.Limits{MaxBytes: 1 << 30})
 	server, err := api.New(api.Options{
 		PublicURL: "http://localhost", Auth: accounts, Logger: zerolog.Nop(), Limiter: rate.NewLimiter(nil, nil), Transcriptions: service,
 		Webhooks: webhook.NewService(nil, nil, webhook.Rules{}), Privacy: privacy.NewService(db, accounts),

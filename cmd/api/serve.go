@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
@@ -17,7 +15,6 @@ import (
 	"github.com/turboscribe/turboscribe/config"
 	"github.com/turboscribe/turboscribe/internal/api"
 	"github.com/turboscribe/turboscribe/internal/auth"
-	"github.com/turboscribe/turboscribe/internal/blob"
 	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/media"
@@ -50,7 +47,7 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 		return err
 	}
 	health := daemon.NewHealth(daemon.NewRegistry(), b.Checks())
-	transcriptions := transcription.NewService(b.DB, objects{b.Blobs},
+	transcriptions := transcription.NewService(b.DB, b.Objects(c.EncryptAtRest != config.Nothing),
 		workers{pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.Redis}, media.Sniff,
 		transcription.Limits{MaxBytes: c.Limits.MaxUploadBytes, MaxDuration: c.Limits.MaxDuration})
 	webhooks, err := newWebhooks(c, b)
@@ -117,18 +114,6 @@ func prefixes(texts []string) ([]netip.Prefix, error) {
 		found = append(found, p)
 	}
 	return found, nil
-}
-
-// objects is the storage as the transcription service wants it.
-type objects struct{ *blob.Store }
-
-func (o objects) Upload(ctx context.Context, key string, r io.Reader, limit int64) (int64, string, error) {
-	stored, err := o.Store.Upload(ctx, key, r, limit)
-	return stored.Size, stored.SHA256, err
-}
-
-func (o objects) Sign(ctx context.Context, key string, as transcription.Served, lifetime time.Duration) (string, bool, error) {
-	return o.Store.Sign(ctx, key, blob.Headers{ContentType: as.ContentType, ContentDisposition: as.Disposition, CacheControl: "private, no-cache"}, lifetime)
 }
 
 // workers is the queue and the hints as the transcription service wants them.

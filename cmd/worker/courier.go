@@ -23,7 +23,7 @@ func deliver(ctx context.Context, c config.Worker) (err error) {
 	if c.Deliveries == 0 {
 		return errors.New("TS_WORKER_DELIVERIES is 0, but this worker does nothing else: it was built without the tag whisper")
 	}
-	b, err := backend.Open(ctx, transcription.ByWorker, c.Name, backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota})
+	b, err := backend.Open(ctx, transcription.ByWorker, c.Name, backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota, Keys: c.Webhooks.EncryptionKey})
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func work(ctx context.Context, c config.Worker) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	b, err := backend.Open(ctx, transcription.ByWorker, c.Name, backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota})
+	b, err := backend.Open(ctx, transcription.ByWorker, c.Name, backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota, Keys: c.Webhooks.EncryptionKey})
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func work(ctx context.Context, c config.Worker) (err error) {
 	if err != nil {
 		return err
 	}
-	steps := pipeline.New(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Blobs, m, engine,
+	steps := pipeline.New(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Objects(false), m, engine,
 		pipeline.Options{Worker: c.Name, Lease: c.Lease, Hooks: sender})
 	tasks, err := task.NewServer(b.QueueAt, pipeline.Lane(device), steps.Do, map[pipeline.Kind]int{
 		pipeline.Prepare: c.Prepares, pipeline.Transcribe: engine.Slots(), pipeline.Merge: 1, pipeline.Deliver: c.Deliveries,

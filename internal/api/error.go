@@ -26,6 +26,7 @@ var statuses = map[fault.Kind]int{
 	fault.TooLarge:        http.StatusRequestEntityTooLarge,
 	fault.Unsupported:     http.StatusUnsupportedMediaType,
 	fault.RateLimited:     http.StatusTooManyRequests,
+	fault.Damaged:         http.StatusInternalServerError,
 	fault.Unavailable:     http.StatusServiceUnavailable,
 	fault.Internal:        http.StatusInternalServerError,
 }
@@ -55,7 +56,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	status, f := answerTo(err, c)
 	c.Set(codeKey, f.Code)
 	switch f.Kind {
-	case fault.Internal:
+	case fault.Internal, fault.Damaged:
 		log.Error().Err(err).Msg("request failed")
 	case fault.Unavailable:
 		log.Warn().Err(err).Msg("a dependency does not answer")

@@ -75,7 +75,7 @@ type fakeObjects struct {
 	joining func() // called when all of it was read
 }
 
-func (o *fakeObjects) Upload(_ context.Context, key string, r io.Reader, limit int64) (int64, string, error) {
+func (o *fakeObjects) Upload(_ context.Context, key string, r io.Reader, limit int64) (transcription.Stored, error) {
 	sum := sha256.New()
 	buffer := make([]byte, 64<<10)
 	var size int64
@@ -83,7 +83,7 @@ func (o *fakeObjects) Upload(_ context.Context, key string, r io.Reader, limit i
 		n, err := io.ReadFull(r, buffer) // as a store of parts does
 		sum.Write(buffer[:n])
 		if size += int64(n); size > limit {
-			return 0, "", fault.New(fault.TooLarge, "The file is too large.").WithCode("file_too_large").With("limit", limit)
+			return transcription.Stored{}, fault.New(fault.TooLarge, "The file is too large.").WithCode("file_too_large").With("limit", limit)
 		}
 		if o.reading != nil {
 			o.reading(size)
@@ -92,7 +92,7 @@ func (o *fakeObjects) Upload(_ context.Context, key string, r io.Reader, limit i
 			break
 		}
 		if err != nil {
-			return 0, "", err
+			return transcription.Stored{}, err
 		}
 	}
 	if o.joining != nil {
@@ -101,7 +101,7 @@ func (o *fakeObjects) Upload(_ context.Context, key string, r io.Reader, limit i
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sums[key] = hex.EncodeToString(sum.Sum(nil))
-	return size, o.sums[key], nil
+	return transcription.Stored{Size: size, SHA256: o.sums[key]}, nil
 }
 
 func (o *fakeObjects) Open(_ context.Context, key string) (io.ReadCloser, int64, error) {

@@ -45,6 +45,17 @@ func (s *Store) OpenRange(ctx context.Context, key string, from, length int64) (
 	return o, nil
 }
 
+// Size returns how many bytes an object has, with the faults of Open.
+func (s *Store) Size(ctx context.Context, key string) (int64, error) {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := s.client.HeadObject(call, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		return 0, fail(ctx, err, "look at %s", key)
+	}
+	return aws.ToInt64(out.ContentLength), nil
+}
+
 // unknown is where an object ends of which nothing is known yet.
 const unknown = -1
 

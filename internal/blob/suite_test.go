@@ -31,6 +31,7 @@ type blobs interface {
 	Put(ctx context.Context, key string, body []byte) error
 	Open(ctx context.Context, key string) (io.ReadCloser, int64, error)
 	OpenRange(ctx context.Context, key string, from, length int64) (io.ReadCloser, error)
+	Size(ctx context.Context, key string) (int64, error)
 	Delete(ctx context.Context, keys ...string) error
 	DeletePrefix(ctx context.Context, prefix string) error
 	AbortUploads(ctx context.Context, prefix string, olderThan time.Duration) (int, error)
@@ -174,6 +175,9 @@ func testReadRange(t *testing.T, s blobs) {
 	if err := s.Put(t.Context(), "k", body); err != nil {
 		t.Fatal(err)
 	}
+	if size, err := s.Size(t.Context(), "k"); err != nil || size != 1000 {
+		t.Errorf("it is told to have %d bytes, %v", size, err)
+	}
 	for _, tt := range []struct{ from, length int64 }{{0, 1}, {0, 1000}, {1, 998}, {999, 1}, {500, 500}} {
 		r, err := s.OpenRange(t.Context(), "k", tt.from, tt.length)
 		if err != nil {
@@ -191,6 +195,9 @@ func testReadRange(t *testing.T, s blobs) {
 	}
 	if _, err := s.OpenRange(t.Context(), "nobody/put/this", 0, 1); !fault.Is(err, fault.NotFound) {
 		t.Errorf("got %v, want file_not_found", err)
+	}
+	if _, err := s.Size(t.Context(), "nobody/put/this"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("size: got %v, want file_not_found", err)
 	}
 }
 
@@ -250,10 +257,11 @@ func testEnded(t *testing.T, s blobs) {
 	_, uploadErr := s.Upload(ctx, "k", strings.NewReader("x"), 9)
 	_, _, openErr := s.Open(ctx, "k")
 	_, rangeErr := s.OpenRange(ctx, "k", 0, 1)
+	_, sizeErr := s.Size(ctx, "k")
 	_, keysErr := s.Keys(ctx, "k")
 	_, abortErr := s.AbortUploads(ctx, "k", 0)
 	for name, err := range map[string]error{
-		"Upload": uploadErr, "Open": openErr, "OpenRange": rangeErr, "Keys": keysErr, "AbortUploads": abortErr,
+		"Upload": uploadErr, "Open": openErr, "OpenRange": rangeErr, "Size": sizeErr, "Keys": keysErr, "AbortUploads": abortErr,
 		"Put": s.Put(ctx, "k", nil), "Delete": s.Delete(ctx, "k"), "DeletePrefix": s.DeletePrefix(ctx, "k/"),
 		"Check": s.Check(ctx), "Ping": s.Ping(ctx), "EnsureBucket": s.EnsureBucket(ctx),
 	} {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
 const (
@@ -352,17 +353,4 @@ func (b *body) fill(buf []byte) (int, error) {
 	return n, nil
 }
 
-func (b *body) tooLarge() error {
-	return fault.New(fault.TooLarge, "The file is larger than the %s allowed. Please upload a shorter or more strongly compressed recording.", bytesText(b.limit)).
-		WithCode("file_too_large").With("limitBytes", b.limit)
-}
-
-// bytesText writes a size as people do: 10 GB, 1.5 MB, 12 bytes.
-func bytesText(n int64) string {
-	units := []string{"bytes", "kB", "MB", "GB", "TB"}
-	v, i := float64(n), 0
-	for v >= 1000 && i < len(units)-1 {
-		v, i = v/1000, i+1
-	}
-	return fmt.Sprintf("%.4g %s", v, units[i])
-}
+func (b *body) tooLarge() error { return transcription.FileTooLarge(b.limit) }

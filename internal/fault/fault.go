@@ -26,6 +26,7 @@ const (
 	TooLarge        Kind = "too_large"       // over a limit of bytes or of length
 	Unsupported     Kind = "unsupported"     // not a kind of media that can be read
 	RateLimited     Kind = "rate_limited"    // too often, or too much at once
+	Damaged         Kind = "damaged"         // what is stored is not what was stored, and nobody can read it
 	Unavailable     Kind = "unavailable"     // a dependency does not answer; trying again may help
 	Internal        Kind = "internal"        // anything else: ours to mend
 )

@@ -67,7 +67,7 @@ func TestWith_leavesTheOriginalAlone(t *testing.T) {
 func TestPermanent(t *testing.T) {
 	t.Parallel()
 	for k, want := range map[Kind]bool{
-		Invalid: true, Unauthenticated: true, Forbidden: true, NotFound: true, Conflict: true, TooLarge: true, Unsupported: true,
+		Invalid: true, Damaged: true, Unauthenticated: true, Forbidden: true, NotFound: true, Conflict: true, TooLarge: true, Unsupported: true,
 		RateLimited: false, Unavailable: false, Internal: false,
 	} {
 		if got := Permanent(New(k, "x")); got != want {

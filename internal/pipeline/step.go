@@ -257,12 +257,13 @@ func (p *Pipeline) retryAfter(attempt int) time.Duration {
 const outageAttempt = 4
 
 // blameless reports whether neither the step nor the recording has a part in err: the
-// storage does not answer, or the engine was stopped for what others have canceled.
+// storage does not answer, the operator has not given this worker a key, or the engine was
+// stopped for what others have canceled.
 // Attempts are there to find out what can never work, so these do not count; a run
 // survives an outage of any length. A missing object is no outage.
 func blameless(err error) bool {
 	switch fault.Of(err).Code {
-	case "storage_unavailable", "engine_interrupted":
+	case "storage_unavailable", "encryption_key_missing", "engine_interrupted":
 		return true
 	default:
 		return false

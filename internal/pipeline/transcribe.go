@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/turboscribe/turboscribe/internal/audio"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
 // transcribe turns one chunk into segments.
@@ -37,7 +38,7 @@ func (p *Pipeline) sound(ctx context.Context, c Chunk) (pcm []int16, err error) 
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	if want := int64(c.Len()) * audio.BytesPerSample; size != want {
-		return nil, fmt.Errorf("chunk %d has %d bytes instead of %d", c.Index, size, want)
+		return nil, transcription.RecordingDamaged(fmt.Errorf("chunk %d has %d bytes instead of %d", c.Index, size, want))
 	}
 	pcm = make([]int16, c.Len())
 	if err := audio.Read(body, pcm); err != nil {

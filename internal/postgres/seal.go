@@ -2,17 +2,12 @@ package postgres
 
 import (
 	"context"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/seal"
 )
-
-// minKey is the shortest key that secrets are encrypted with, in bytes.
-const minKey = 32
 
 // sealer encrypts secrets with pgcrypto. The first key encrypts, all of them decrypt.
 type sealer []sealKey
@@ -28,14 +23,11 @@ func newSealer(keys []string) (sealer, error) {
 	}
 	var s sealer
 	for _, k := range keys {
-		if len(k) < minKey {
-			return nil, fault.New(fault.Invalid, "A key to encrypt secrets with has %d bytes, at least %d are needed.", len(k), minKey)
-		}
-		id, err := hkdf.Key(sha256.New, []byte(k), nil, "turboscribe encryption key id", 6)
+		id, err := seal.Name(k)
 		if err != nil {
-			return nil, fmt.Errorf("derive the id of a key: %w", err)
+			return nil, err
 		}
-		s = append(s, sealKey{id: hex.EncodeToString(id), secret: k})
+		s = append(s, sealKey{id: id, secret: k})
 	}
 	return s, nil
 }

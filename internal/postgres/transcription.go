@@ -143,6 +143,9 @@ func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcri
 		if err := tx.NewInsert().Model(row).Returning("created_at, updated_at").Scan(ctx); err != nil {
 			return err
 		}
+		if err := addSeal(ctx, tx, t); err != nil {
+			return err
+		}
 		if err := book(ctx, tx, t.OwnerID, t.Ref()); err != nil {
 			return err
 		}

@@ -79,3 +79,12 @@ func FuzzCleanName(f *testing.F) {
 		}
 	})
 }
+
+func TestBytesText(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{12: "12 bytes", 1500: "1.5 kB", 10e9: "10 GB", 5e15: "5000 TB"} {
+		if got := bytesText(n); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package transcription
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -141,7 +142,7 @@ type Store interface {
 type Objects interface {
 	// Upload streams r into an object. On any failure neither the object nor a
 	// part of it stays. TooLarge: more than limit bytes.
-	Upload(ctx context.Context, key string, r io.Reader, limit int64) (size int64, sha256 string, err error)
+	Upload(ctx context.Context, key string, r io.Reader, limit int64) (Stored, error)
 	// Open returns the content of an object and its size. NotFound: it is gone.
 	Open(ctx context.Context, key string) (io.ReadCloser, int64, error)
 	// OpenRange returns length bytes of an object, from the byte from on. NotFound: it is
@@ -152,6 +153,13 @@ type Objects interface {
 	Sign(ctx context.Context, key string, as Served, lifetime time.Duration) (url string, ok bool, err error)
 	Delete(ctx context.Context, keys ...string) error
 	DeletePrefix(ctx context.Context, prefix string) error
+}
+
+// Stored is what is to be kept of an upload.
+type Stored struct {
+	Size   int64  // bytes
+	SHA256 string // of the content, in hex
+	Seal   Seal   // without which it cannot be read again
 }
 
 // Workers is the way to those who do the work. An error means that they will learn
@@ -279,3 +287,13 @@ func (s *Service) Models(ctx context.Context) ([]Model, error) {
 
 // Prefix returns the prefix of all objects of a transcription.
 func Prefix(owner, id uuid.UUID) string { return "u/" + owner.String() + "/" + id.String() + "/" }
+
+// OfObject returns the transcription that an object belongs to. False: it belongs to none.
+func OfObject(key string) (id uuid.UUID, ok bool) {
+	parts := strings.SplitN(key, "/", 4)
+	if len(parts) < 4 || parts[0] != "u" {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(parts[2])
+	return id, err == nil
+}

@@ -54,19 +54,19 @@ type objects struct {
 	uploading func() // called when an upload begins
 }
 
-func (o *objects) Upload(_ context.Context, key string, r io.Reader, limit int64) (int64, string, error) {
+func (o *objects) Upload(_ context.Context, key string, r io.Reader, limit int64) (transcription.Stored, error) {
 	if o.uploading != nil {
 		o.uploading()
 	}
 	b, err := io.ReadAll(r)
 	if err != nil {
-		return 0, "", err
+		return transcription.Stored{}, err
 	}
 	if int64(len(b)) > limit {
-		return 0, "", fault.New(fault.TooLarge, "The file is too large.")
+		return transcription.Stored{}, fault.New(fault.TooLarge, "The file is too large.")
 	}
 	o.keys = append(o.keys, key)
-	return int64(len(b)), "sha", nil
+	return transcription.Stored{Size: int64(len(b)), SHA256: "sha"}, nil
 }
 
 func (o *objects) Open(_ context.Context, key string) (io.ReadCloser, int64, error) {

@@ -84,7 +84,15 @@ type File struct {
 	SHA256      string // hex
 	Key         string // of the object
 	Gone        bool   // the object was deleted
+	Seal        Seal   // known when it is uploaded only
 	CreatedAt   time.Time
+}
+
+// Seal is what it takes to read the objects of a transcription, beside a key of the
+// operator's. The zero value: they are not encrypted.
+type Seal struct {
+	Key []byte // the data key, encrypted
+	By  string // the name of the key that it is encrypted with
 }
 
 // Transcription is what a person has: the text of one recording, or the way
@@ -207,6 +215,13 @@ func AlreadyEnded(s Status) error {
 		message = "This transcription has failed already, so there is nothing to cancel."
 	}
 	return fault.New(fault.Conflict, "%s", message).WithCode("already_ended").With("status", string(s))
+}
+
+// RecordingDamaged is the fault of whoever needs what is stored of a recording, when that
+// is not what was stored.
+func RecordingDamaged(err error) error {
+	return fault.Wrap(err, fault.Damaged, "What is stored of this recording was damaged or changed and cannot be read. Please upload it again.").
+		WithCode("recording_damaged")
 }
 
 // Coverage is the receipt of a result: how much speech was found, and how much

@@ -88,9 +88,11 @@ func (s *Service) sniffed(f *File, body io.Reader) (io.Reader, error) {
 // keep stores the body and reads the options, which may come behind it.
 func (s *Service) keep(ctx context.Context, who auth.Actor, t *Transcription, body io.Reader, options func() (Options, error)) (err error) {
 	body = &welcomeBody{Reader: body, now: s.now, next: s.now().Add(welcome), ask: func() error { return s.store.KnowsOwner(ctx, who.UserID) }}
-	if t.File.Size, t.File.SHA256, err = s.objects.Upload(ctx, t.File.Key, body, s.limits.MaxBytes); err != nil {
+	stored, err := s.objects.Upload(ctx, t.File.Key, body, s.limits.MaxBytes)
+	if err != nil {
 		return err
 	}
+	t.File.Size, t.File.SHA256, t.File.Seal = stored.Size, stored.SHA256, stored.Seal
 	o, err := options()
 	if err != nil {
 		return err
@@ -165,4 +167,20 @@ func (s *Service) accept(ctx context.Context, who auth.Actor, o Options) (Option
 		return o, refusedModel(m, refused[m], names)
 	}
 	return o.validate(names)
+}
+
+// FileTooLarge is the fault of an upload of more than limit bytes.
+func FileTooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "The file is larger than the %s allowed. Please upload a shorter or more strongly compressed recording.", bytesText(limit)).
+		WithCode("file_too_large").With("limitBytes", limit)
+}
+
+// bytesText writes a size as people do: 10 GB, 1.5 MB, 12 bytes.
+func bytesText(n int64) string {
+	units := []string{"bytes", "kB", "MB", "GB", "TB"}
+	v, i := float64(n), 0
+	for v >= 1000 && i < len(units)-1 {
+		v, i = v/1000, i+1
+	}
+	return fmt.Sprintf("%.4g %s", v, units[i])
 }

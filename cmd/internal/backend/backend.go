@@ -15,6 +15,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/kv"
 	"github.com/turboscribe/turboscribe/internal/postgres"
+	"github.com/turboscribe/turboscribe/internal/seal"
 	"github.com/turboscribe/turboscribe/internal/task"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -25,16 +26,18 @@ type Backend struct {
 	Redis *kv.KV
 	Queue *task.Client
 	Blobs *blob.Store
+	Ring  *seal.Keyring // of TS_ENCRYPTION_KEY; nil without one
 
 	QueueAt task.Redis // where Queue is, for those who open it in their own way
 }
 
-// Servers says where they are, and what is let into the queue.
+// Servers says where they are, what is let into the queue, and what is encrypted with.
 type Servers struct {
 	Postgres config.Postgres
 	Redis    config.Redis
 	S3       config.S3
 	Quota    config.Quota
+	Keys     []string // TS_ENCRYPTION_KEY; none: what is encrypted cannot be read
 }
 
 // Open returns clients that have not connected yet. Name is shown to those who
@@ -46,6 +49,11 @@ func Open(ctx context.Context, kind transcription.ActorKind, name string, o Serv
 			err = errors.Join(err, b.Close())
 		}
 	}()
+	if len(o.Keys) > 0 {
+		if b.Ring, err = seal.NewKeyring(o.Keys); err != nil {
+			return b, fmt.Errorf("TS_ENCRYPTION_KEY: %w", err)
+		}
+	}
 	b.QueueAt.URL = o.Redis.URL
 	if b.QueueAt.Roots, err = config.Roots(o.Redis.CAFile); err != nil {
 		return b, fmt.Errorf("TS_REDIS_CA_FILE: %w", err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/turboscribe/turboscribe/internal/blob"
 	"github.com/turboscribe/turboscribe/internal/fault"
+	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
 // Memory keeps objects in memory and behaves as blob.Store does: one suite of
@@ -46,8 +47,7 @@ func (m *Memory) Upload(ctx context.Context, key string, r io.Reader, limit int6
 	case err != nil:
 		return blob.Object{}, fmt.Errorf("read the file: %w", err)
 	case int64(len(body)) > limit:
-		return blob.Object{}, fault.New(fault.TooLarge, "The file is larger than the %d bytes allowed.", limit).
-			WithCode("file_too_large").With("limitBytes", limit)
+		return blob.Object{}, transcription.FileTooLarge(limit)
 	case len(body) == 0:
 		return blob.Object{}, fault.New(fault.Invalid, "The file is empty.").WithCode("empty_file")
 	}
@@ -82,6 +82,12 @@ func (m *Memory) Open(ctx context.Context, key string) (io.ReadCloser, int64, er
 		return nil, 0, fault.New(fault.NotFound, "The stored file is no longer there.").WithCode("file_not_found")
 	}
 	return io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+}
+
+// Size returns how many bytes an object has.
+func (m *Memory) Size(ctx context.Context, key string) (int64, error) {
+	_, size, err := m.Open(ctx, key)
+	return size, err
 }
 
 // OpenRange returns some bytes of an object, under the rules of blob.Store.

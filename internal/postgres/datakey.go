@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+
+	"github.com/turboscribe/turboscribe/internal/seal"
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+var _ seal.Seals = (*DB)(nil)
+
+// sealBatch bounds how many seals are renewed in one transaction: whoever deletes one of
+// these transcriptions waits for it.
+const sealBatch = 500
+
+type dataKeyRow struct {
+	bun.BaseModel `bun:"table:data_keys,alias:k"`
+
+	TranscriptionID uuid.UUID `bun:",pk,type:uuid"`
+	Sealed          []byte    `bun:"type:bytea"`
+	SealedBy        string    `bun:"type:text"`
+}
+
+// addSeal records the seal of a transcription that is new, if it has one.
+func addSeal(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error {
+	if t.File.Seal.Key == nil {
+		return nil
+	}
+	_, err := tx.NewInsert().Model(&dataKeyRow{TranscriptionID: t.ID, Sealed: t.File.Seal.Key, SealedBy: t.File.Seal.By}).Exec(ctx)
+	return err
+}
+
+// Seal returns the seal of a transcription, the zero value when it has none. NotFound:
+// there is no such transcription.
+func (db *DB) Seal(ctx context.Context, id uuid.UUID) (s transcription.Seal, err error) {
+	err = db.bun.NewRaw(`SELECT k.sealed, coalesce(k.sealed_by, '') FROM transcriptions AS t
+		LEFT JOIN data_keys AS k ON k.transcription_id = t.id WHERE t.id = ?`, id).Scan(ctx, &s.Key, &s.By)
+	return s, wrap(none(err, "There is no transcription %s.", id), "read the seal of %s", id)
+}
+
+// RenewSeals has all data keys encrypted with the key of the ring that encrypts, and returns how
+// many were not. What it has done stays done when it is broken off; several may do it at
+// once, and others work meanwhile. It is an error when one cannot be decrypted: that stays
+// as it is, and the others are renewed.
+func (db *DB) RenewSeals(ctx context.Context, ring *seal.Keyring) (n int, err error) {
+	var errs []error
+	for last := uuid.Nil; ; {
+		var renewed int
+		var failed []error
+		err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			last, renewed, failed, err = renewSeals(ctx, tx, ring, last)
+			return err
+		})
+		if err != nil {
+			return n, errors.Join(append(errs, wrap(err, "renew seals"))...)
+		}
+		if errs, n = append(errs, failed...), n+renewed; last == uuid.Nil {
+			return n, errors.Join(errs...)
+		}
+	}
+}
+
+// renewSeals renews those of a batch behind an id, and returns that of the last; the zero
+// one when there are no more.
+func renewSeals(ctx context.Context, tx bun.Tx, ring *seal.Keyring, after uuid.UUID) (last uuid.UUID, n int, failed []error, err error) {
+	var rows []dataKeyRow
+	err = tx.NewSelect().Model(&rows).Where("k.sealed_by <> ?", ring.By()).Where("k.transcription_id > ?", after).
+		Order("k.transcription_id").Limit(sealBatch).For("NO KEY UPDATE").Scan(ctx)
+	if err != nil || len(rows) == 0 {
+		return uuid.Nil, 0, nil, err
+	}
+	var renewed []dataKeyRow
+	for _, r := range rows {
+		s, err := ring.Renew(r.TranscriptionID, transcription.Seal{Key: r.Sealed, By: r.SealedBy})
+		if err != nil {
+			failed = append(failed, fmt.Errorf("renew the seal of %s: %w", r.TranscriptionID, err))
+			continue
+		}
+		renewed = append(renewed, dataKeyRow{TranscriptionID: r.TranscriptionID, Sealed: s.Key, SealedBy: s.By})
+	}
+	if len(renewed) > 0 {
+		_, err = tx.NewUpdate().Model(&renewed).Column("sealed", "sealed_by").Bulk().Exec(ctx)
+	}
+	return rows[len(rows)-1].TranscriptionID, len(renewed), failed, err
+}
