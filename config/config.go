@@ -104,11 +104,12 @@ type AtRest string
 const (
 	Nothing AtRest = "none"
 	Media   AtRest = "media" // the recording, and what is made of its sound
+	All     AtRest = "all"   // what was said in it as well
 )
 
 func (a AtRest) validate() error {
-	if a != Nothing && a != Media {
-		return fmt.Errorf("TS_ENCRYPT_AT_REST is %q, it must be none or media", string(a))
+	if a != Nothing && a != Media && a != All {
+		return fmt.Errorf("TS_ENCRYPT_AT_REST is %q, it must be none, media or all", string(a))
 	}
 	return nil
 }

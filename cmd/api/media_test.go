@@ -65,7 +65,7 @@ func newPlayed(t testing.TB, size int) *played {
 	ring, err := seal.NewKeyring([]string{strings.Repeat("k", 32)})
 	ok(t, err)
 	store := &backend.Backend{DB: db, Blobs: p.blobs, Ring: ring}
-	service := transcription.NewService(db, store.Objects(false), noWorkers{}, media.Sniff, transcription.Limits{MaxBytes: 1 << 30})
+	service := transcription.NewService(db, store.Objects(seal.Nothing), noWorkers{}, media.Sniff, transcription.Limits{MaxBytes: 1 << 30})
 	server, err := api.New(api.Options{
 		PublicURL: "http://localhost", Auth: accounts, Logger: zerolog.Nop(), Limiter: rate.NewLimiter(nil, nil), Transcriptions: service,
 		Webhooks: webhook.NewService(nil, nil, webhook.Rules{}), Privacy: privacy.NewService(db, accounts),

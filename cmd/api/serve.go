@@ -22,10 +22,14 @@ import (
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/privacy"
 	"github.com/turboscribe/turboscribe/internal/rate"
+	"github.com/turboscribe/turboscribe/internal/seal"
 	"github.com/turboscribe/turboscribe/internal/task"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/webhook"
 )
+
+// extents says what is encrypted of new uploads.
+var extents = map[config.AtRest]seal.Extent{config.Nothing: seal.Nothing, config.Media: seal.Media, config.All: seal.All}
 
 // queuesRoot is where administrators watch the queues.
 const queuesRoot = "/admin/queues"
@@ -47,9 +51,9 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 		return err
 	}
 	health := daemon.NewHealth(daemon.NewRegistry(), b.Checks())
-	transcriptions := transcription.NewService(b.DB, b.Objects(c.EncryptAtRest != config.Nothing),
+	transcriptions := transcription.NewService(b.DB, b.Objects(extents[c.EncryptAtRest]),
 		workers{pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.Redis}, media.Sniff,
-		transcription.Limits{MaxBytes: c.Limits.MaxUploadBytes, MaxDuration: c.Limits.MaxDuration})
+		transcription.Limits{MaxBytes: c.Limits.MaxUploadBytes, MaxDuration: c.Limits.MaxDuration, NoSearch: c.EncryptAtRest == config.All})
 	webhooks, err := newWebhooks(c, b)
 	if err != nil {
 		return err
@@ -58,6 +62,10 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	if err != nil {
 		return fmt.Errorf("TS_FONT_DIR: %w", err)
 	}
+	cache, err := seal.NewCache(b.Redis, b.Ring)
+	if err != nil {
+		return err
+	}
 	feed := transcription.NewFeed(b.DB, transcription.FeedOptions{Followers: c.MaxFollowers})
 	limiter := rate.NewLimiter(b.Redis, nil)
 	server, err := api.New(api.Options{
@@ -65,7 +73,7 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 		Privacy: privacy.NewService(b.DB, accounts),
 		Logger:  *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads, UserStreams: c.UserStreams,
 		Limiter: limiter, Rates: api.Rates(c.Rates),
-		Feed: feed, Pages: pages, Queues: monitor, Cache: b.Redis, Live: health.Public(), Ready: health.Public(),
+		Feed: feed, Pages: pages, Queues: monitor, Cache: cache, Live: health.Public(), Ready: health.Public(),
 	})
 	if err != nil {
 		return err

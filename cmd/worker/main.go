@@ -21,6 +21,7 @@ import (
 	"github.com/turboscribe/turboscribe/internal/daemon"
 	"github.com/turboscribe/turboscribe/internal/media"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/seal"
 	"github.com/turboscribe/turboscribe/internal/task"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 	"github.com/turboscribe/turboscribe/internal/whisper"
@@ -101,7 +102,7 @@ func work(ctx context.Context, c config.Worker) (err error) {
 	if err != nil {
 		return err
 	}
-	steps := pipeline.New(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Objects(false), m, engine,
+	steps := pipeline.New(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Objects(seal.Nothing), m, engine,
 		pipeline.Options{Worker: c.Name, Lease: c.Lease, Hooks: sender})
 	tasks, err := task.NewServer(b.QueueAt, pipeline.Lane(device), steps.Do, map[pipeline.Kind]int{
 		pipeline.Prepare: c.Prepares, pipeline.Transcribe: engine.Slots(), pipeline.Merge: 1, pipeline.Deliver: c.Deliveries,

@@ -77,6 +77,70 @@ func TestSealed(t *testing.T) {
 	})
 }
 
+// TestSealed_texts has texts encrypted as well. What was said, and written by people, is in no
+// column, no object and no key of Redis, and comes back as ever.
+func TestSealed_texts(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, map[string]string{"TS_ENCRYPT_AT_REST": "all"})
+	p, plain := s.person(t), shared.person(t)
+	recording := long(t, 4)
+	want := plain.complete(plain.send("long.mka", recording))
+	canary := "canary" + strings.ToLower(rand.Text())
+	id := p.send("long.mka", recording, "prompt", "About a "+canary)
+	spoken := want.Segments[0].Text
+	nowhere := func(when string) {
+		t.Helper()
+		for _, text := range []string{canary, spoken} {
+			if found := s.find(t, text); len(found) > 0 {
+				t.Errorf("%s: %q is in %s", when, text, strings.Join(found, ", "))
+			}
+		}
+	}
+	eventually(t, "some of it is heard", func() bool { return len(p.show(id).Segments) > 0 })
+	nowhere("it is in work")
+	if got := p.complete(id); got.Text != want.Text {
+		t.Errorf("the text is\n%s\ninstead of\n%s", got.Text, want.Text)
+	}
+	nowhere("it is completed and was polled")
+	for _, format := range []string{"srt", "json"} {
+		got, want := p.get("/export/"+id+"?format="+format), plain.get("/export/"+want.ID+"?format="+format)
+		if got.status != http.StatusOK || format == "srt" && !bytes.Equal(got.body, want.body) {
+			t.Errorf("the export is\n%s\ninstead of\n%s", got.body, want.body)
+		}
+	}
+
+	p.do(http.MethodPatch, root+"/transcriptions/"+id, strings.NewReader(`{"edits":[{"op":"text","segment":0,"text":"A `+canary+` sings."},{"op":"speaker","segment":0,"speaker":"`+canary+`"}]}`),
+		"Content-Type", "application/json").want(t, http.StatusOK, nil)
+	p.show(id)
+	nowhere("it is edited")
+	p.post("/transcriptions/"+id+"/revisions/0/restore", map[string]any{}).want(t, http.StatusOK, nil)
+	if got := p.show(id); got.Text != want.Text {
+		t.Errorf("restored it is\n%s", got.Text)
+	}
+	p.post("/transcriptions/"+id+"/retry", map[string]any{"channels": "split", "prompt": canary}).want(t, http.StatusAccepted, nil)
+	if got := p.complete(id); got.Text != want.Text {
+		t.Errorf("run again it is\n%s", got.Text)
+	}
+	nowhere("it was run again")
+	p.takesOut(t, recording)
+	p.get("/transcriptions?q=word").refused(t, http.StatusBadRequest, "search_off")
+	p.get("/transcriptions?speaker=Ann").refused(t, http.StatusBadRequest, "search_off")
+	var page struct{ Items []transcription }
+	p.get("/transcriptions?name=long").want(t, http.StatusOK, &page)
+	if len(page.Items) != 1 {
+		t.Errorf("by its name %d are found", len(page.Items))
+	}
+	s.exchangeKey(t)
+	s.env["TS_ENCRYPT_AT_REST"] = "none"
+	s.restart(t)
+	p = p.as(t)
+	if got := p.show(id); got.Text != want.Text {
+		t.Errorf("with another key, and not switched on any more, it is\n%s", got.Text)
+	}
+	p.get("/transcriptions?q=word").want(t, http.StatusOK, nil)
+	nowhere("it is not switched on any more")
+}
+
 // sealedChunks waits for chunks, and expects all that a person has in the bucket to be
 // encrypted.
 func (s *stack) sealedChunks(t *testing.T, p *person) {

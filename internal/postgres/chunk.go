@@ -36,6 +36,7 @@ type chunkRow struct {
 	Cut             string
 
 	Segments       []segment `bun:"type:jsonb"`
+	Sealed         []byte    `bun:"type:bytea"`
 	Speech         []span    `bun:"type:jsonb"`
 	DecodedSamples audio.Samples
 	ElapsedUS      int64 `bun:"elapsed_us"`
@@ -110,6 +111,10 @@ func (db *DB) Results(ctx context.Context, ref transcription.Ref) ([]pipeline.Ch
 	if _, err := db.Run(ctx, ref); err != nil {
 		return nil, err
 	}
+	x, err := db.textsOf(ctx, db.bun, ref.ID)
+	if err != nil {
+		return nil, wrap(err, "read the results of %s", ref)
+	}
 	var rows []chunkRow
 	if err := chunks(db.bun, &rows, ref).Scan(ctx); err != nil {
 		return nil, wrap(err, "read the results of %s", ref)
@@ -119,7 +124,9 @@ func (db *DB) Results(ctx context.Context, ref transcription.Ref) ([]pipeline.Ch
 		if rows[i].DoneAt.IsZero() {
 			return nil, fault.New(fault.Conflict, "Chunk %d of %s is not done yet.", rows[i].Index, ref)
 		}
-		found[i] = rows[i].result()
+		if found[i], err = x.result(&rows[i]); err != nil {
+			return nil, wrap(err, "read the results of %s", ref)
+		}
 	}
 	return found, nil
 }
@@ -127,19 +134,26 @@ func (db *DB) Results(ctx context.Context, ref transcription.Ref) ([]pipeline.Ch
 // soFar fills in the text of a run that is on its way: that of the chunks done so
 // far, in order. What lies between them is simply not there yet. The words,
 // nine tenths of the whole and not final, are left out.
-func soFar(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error {
+func (x texts) soFar(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error {
 	var rows []chunkRow
 	if err := chunks(tx, &rows, t.Ref()).Column(partial...).Where("c.done_at IS NOT NULL").Scan(ctx); err != nil {
 		return err
 	}
-	t.Segments, _ = transcription.Transcript(each(rows, func(r chunkRow) transcription.Part { return r.part() }))
+	parts, err := tried(rows, func(r chunkRow) (transcription.Part, error) {
+		err := x.hear(&r)
+		return r.part(), err
+	})
+	if err != nil {
+		return err
+	}
+	t.Segments, _ = transcription.Transcript(parts)
 	t.Text = transcription.Text(t.Segments)
 	dropWords(t.Segments)
 	return nil
 }
 
 // partial names the columns that part needs.
-var partial = []string{"start_sample", "end_sample", "from_sample", "to_sample", "channel", "segments"}
+var partial = []string{"start_sample", "end_sample", "from_sample", "to_sample", "index", "channel", "segments", "sealed"}
 
 // part returns what was heard in a chunk; nil segments when that is not known.
 func (r *chunkRow) part() transcription.Part {
@@ -256,11 +270,19 @@ func (db *DB) FinishChunk(ctx context.Context, l pipeline.Lease, r pipeline.Chun
 		return fault.New(fault.Conflict, "The lease on %s is not one on chunk %d.", l.Step, r.Chunk.Index)
 	}
 	err := db.inHaste(ctx, func(ctx context.Context, tx bun.Tx) error {
+		x, err := db.textsOf(ctx, tx, l.Step.Ref.ID)
+		if err != nil {
+			return err
+		}
+		row := newResultRow(r)
+		if err := x.heard(row); err != nil {
+			return err
+		}
 		if number, ok := l.Step.Ref.Range(); ok {
-			return finishRangeChunk(ctx, tx, l, number, newResultRow(r))
+			return finishRangeChunk(ctx, tx, l, number, row)
 		}
 		changed(ctx, l.Step.Ref.ID)
-		n, err := affected(finishChunk(tx, l, newResultRow(r)).Exec(ctx))
+		n, err := affected(finishChunk(tx, l, row).Exec(ctx))
 		if err != nil {
 			return err
 		}
@@ -283,7 +305,7 @@ func finishChunk(tx bun.Tx, l pipeline.Lease, row *chunkRow) *bun.UpdateQuery {
 	lock := tx.NewSelect().Model((*transcriptionRow)(nil)).Column("id").Where("t.id = ?", l.Step.Ref.ID).For("UPDATE")
 	step := leased(unlease(tx.NewUpdate().Model((*stepRow)(nil)).Set("state = ?", done)), l).
 		TableExpr("run").Where("s.transcription_id = run.id").Returning("s.index")
-	result := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made", "weights").
+	result := tx.NewUpdate().Model(row).Column("segments", "sealed", "speech", "decoded_samples", "elapsed_us", "made", "weights").
 		Set("done_at = clock_timestamp()").TableExpr("step").WherePK().Where("c.index = step.index").
 		Returning("c.channel, c.end_sample - c.start_sample AS sound")
 	return tx.NewUpdate().With("run", lock).With("step", step).With("chunk", result).Model((*transcriptionRow)(nil)).TableExpr("chunk AS c").

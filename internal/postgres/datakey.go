@@ -24,6 +24,15 @@ type dataKeyRow struct {
 	TranscriptionID uuid.UUID `bun:",pk,type:uuid"`
 	Sealed          []byte    `bun:"type:bytea"`
 	SealedBy        string    `bun:"type:text"`
+	Texts           bool
+}
+
+func newDataKeyRow(id uuid.UUID, s transcription.Seal) dataKeyRow {
+	return dataKeyRow{TranscriptionID: id, Sealed: s.Key, SealedBy: s.By, Texts: s.Texts}
+}
+
+func (r *dataKeyRow) seal() transcription.Seal {
+	return transcription.Seal{Key: r.Sealed, By: r.SealedBy, Texts: r.Texts}
 }
 
 // addSeal records the seal of a transcription that is new, if it has one.
@@ -31,15 +40,16 @@ func addSeal(ctx context.Context, tx bun.Tx, t *transcription.Transcription) err
 	if t.File.Seal.Key == nil {
 		return nil
 	}
-	_, err := tx.NewInsert().Model(&dataKeyRow{TranscriptionID: t.ID, Sealed: t.File.Seal.Key, SealedBy: t.File.Seal.By}).Exec(ctx)
+	row := newDataKeyRow(t.ID, t.File.Seal)
+	_, err := tx.NewInsert().Model(&row).Exec(ctx)
 	return err
 }
 
 // Seal returns the seal of a transcription, the zero value when it has none. NotFound:
 // there is no such transcription.
 func (db *DB) Seal(ctx context.Context, id uuid.UUID) (s transcription.Seal, err error) {
-	err = db.bun.NewRaw(`SELECT k.sealed, coalesce(k.sealed_by, '') FROM transcriptions AS t
-		LEFT JOIN data_keys AS k ON k.transcription_id = t.id WHERE t.id = ?`, id).Scan(ctx, &s.Key, &s.By)
+	err = db.bun.NewRaw(`SELECT k.sealed, coalesce(k.sealed_by, ''), coalesce(k.texts, false) FROM transcriptions AS t
+		LEFT JOIN data_keys AS k ON k.transcription_id = t.id WHERE t.id = ?`, id).Scan(ctx, &s.Key, &s.By, &s.Texts)
 	return s, wrap(none(err, "There is no transcription %s.", id), "read the seal of %s", id)
 }
 
@@ -76,12 +86,12 @@ func renewSeals(ctx context.Context, tx bun.Tx, ring *seal.Keyring, after uuid.U
 	}
 	var renewed []dataKeyRow
 	for _, r := range rows {
-		s, err := ring.Renew(r.TranscriptionID, transcription.Seal{Key: r.Sealed, By: r.SealedBy})
+		s, err := ring.Renew(r.TranscriptionID, r.seal())
 		if err != nil {
 			failed = append(failed, fmt.Errorf("renew the seal of %s: %w", r.TranscriptionID, err))
 			continue
 		}
-		renewed = append(renewed, dataKeyRow{TranscriptionID: r.TranscriptionID, Sealed: s.Key, SealedBy: s.By})
+		renewed = append(renewed, newDataKeyRow(r.TranscriptionID, s))
 	}
 	if len(renewed) > 0 {
 		_, err = tx.NewUpdate().Model(&renewed).Column("sealed", "sealed_by").Bulk().Exec(ctx)

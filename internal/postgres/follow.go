@@ -18,18 +18,22 @@ func (db *DB) Standing(ctx context.Context, who, id uuid.UUID, after transcripti
 	s := new(transcription.Standing)
 	err := db.inSnapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
 		row := new(transcriptionRow)
-		err := readable(tx.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", id), who).Scan(ctx)
+		err := readable(tx.NewSelect().Model(row).Column(listed...).Relation("File").Relation("DataKey").Where("t.id = ?", id), who).Scan(ctx)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
 		}
-		s.Transcription = *row.domain()
+		t, x, err := db.shown(row, false)
+		if err != nil {
+			return err
+		}
+		s.Transcription = *t
 		if after.Run == s.Run {
 			s.First = after.Segments
 		}
 		if s.Changes, err = changes(ctx, tx, s.Ref()); err != nil {
 			return err
 		}
-		s.Settled, err = lasting(ctx, tx, s)
+		s.Settled, err = x.lasting(ctx, tx, s)
 		return err
 	})
 	if err == nil {
@@ -54,17 +58,21 @@ func changes(ctx context.Context, tx bun.Tx, ref transcription.Ref) ([]transcrip
 // lasting returns the segments of the present run from number s.First on that stay as
 // they are. What is completed has only such; of others, whose table of segments is still
 // that of an earlier run, they are in the chunks.
-func lasting(ctx context.Context, tx bun.Tx, s *transcription.Standing) ([]transcription.Segment, error) {
+func (t texts) lasting(ctx context.Context, tx bun.Tx, s *transcription.Standing) ([]transcription.Segment, error) {
 	if s.Status == transcription.Completed {
-		return segmentsFrom(ctx, tx, s.ID, s.First)
+		return t.segmentsFrom(ctx, tx, s.ID, s.First)
 	}
 	var rows []chunkRow
 	if err := chunks(tx, &rows, s.Ref()).Column(partial...).Scan(ctx); err != nil {
 		return nil, err
 	}
-	known := each(rows, func(r chunkRow) transcription.Known {
-		return transcription.Known{Part: r.part(), Done: r.Segments != nil} // nil, too, when it was forgotten
+	known, err := tried(rows, func(r chunkRow) (transcription.Known, error) {
+		err := t.hear(&r)
+		return transcription.Known{Part: r.part(), Done: r.Segments != nil}, err // nil, too, when it was forgotten
 	})
+	if err != nil {
+		return nil, err
+	}
 	whole := s.Status == transcription.Transcribing || s.Status == transcription.Merging
 	all := transcription.Settled(known, whole)
 	all = all[min(s.First, len(all)):]
@@ -73,10 +81,15 @@ func lasting(ctx context.Context, tx bun.Tx, s *transcription.Standing) ([]trans
 }
 
 // segmentsFrom returns segments without their words, from that number on.
-func segmentsFrom(ctx context.Context, tx bun.Tx, id uuid.UUID, first int) ([]transcription.Segment, error) {
+func (t texts) segmentsFrom(ctx context.Context, tx bun.Tx, id uuid.UUID, first int) ([]transcription.Segment, error) {
 	var rows []segmentRow
 	err := tx.NewSelect().Model(&rows).ExcludeColumn("words").Where("g.transcription_id = ?", id).Where("g.index >= ?", first).Order("g.index").Scan(ctx)
-	return each(rows, func(r segmentRow) transcription.Segment { return r.domain() }), err
+	if err != nil {
+		return nil, err
+	}
+	found, err := tried(rows, t.segment)
+	dropWords(found)
+	return found, err
 }
 
 // outlookRow is what Outlooks reads of one transcription.

@@ -147,7 +147,7 @@ const folder = `regexp_replace(c.key, '[^/]*$', '')`
 // Forget removes what was heard in at most limit chunks that are kept no longer, and
 // returns in how many.
 func (db *DB) Forget(ctx context.Context, limit int) (int, error) {
-	n, err := affected(db.bun.NewRaw(`UPDATE chunks AS c SET segments = NULL, speech = NULL FROM (
+	n, err := affected(db.bun.NewRaw(`UPDATE chunks AS c SET segments = NULL, sealed = NULL, speech = NULL FROM (
 			SELECT c.transcription_id, c.run, c.index FROM chunks AS c JOIN transcriptions AS t ON t.id = c.transcription_id
 			WHERE c.segments IS NOT NULL AND c.done_at < now() - make_interval(secs => ?0)
 				AND t.status IN (?1) AND t.updated_at < now() - make_interval(secs => ?0)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
+	"github.com/turboscribe/turboscribe/internal/seal"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -36,6 +37,7 @@ type DB struct {
 	addr  string // for messages; without secrets
 	self  transcription.Actor
 	quota transcription.Quota
+	ring  *seal.Keyring      // nil: texts that are encrypted can be neither read nor written
 	tell  func(id uuid.UUID) // of a transcription that has changed
 
 	measuring chan struct{} // held by who reads or writes measured
@@ -55,6 +57,7 @@ type Options struct {
 	Name           string                  // of this process, shown in pg_stat_activity
 	Kind           transcription.ActorKind // of this process, in the events that it causes; the API by default
 	Quota          transcription.Quota     // the same for all processes
+	Ring           *seal.Keyring           // of texts that are encrypted; without it these can be neither read nor written
 	Tell           func(id uuid.UUID)      // is called behind every change of a transcription that its followers want to know of; it must not wait
 	MaxConns       int                     // default 10, at least 3
 	ConnectTimeout time.Duration           // of one connection, default 5 s
@@ -81,7 +84,7 @@ func Open(o Options) (*DB, error) {
 	pool.SetConnMaxLifetime(or(o.Lifetime, time.Hour))
 	addr := fmt.Sprintf("%s:%d/%s as %s", cfg.Host, cfg.Port, cfg.Database, cfg.User)
 	self := transcription.Actor{Kind: or(o.Kind, transcription.ByAPI), Name: o.Name}
-	db := &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, quota: o.Quota, tell: o.Tell, measuring: make(chan struct{}, 1)}
+	db := &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, quota: o.Quota, ring: o.Ring, tell: o.Tell, measuring: make(chan struct{}, 1)}
 	if db.tell == nil {
 		db.tell = func(uuid.UUID) {}
 	}

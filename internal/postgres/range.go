@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,7 @@ type rangeRow struct {
 	AskedModel    string
 	AskedLanguage string
 	Prompt        string
+	SealedPrompt  []byte `bun:"type:bytea"`
 	Translate     bool
 	Split         bool
 	Priority      transcription.Priority
@@ -72,6 +74,14 @@ func (r *rangeRow) domain() transcription.Range {
 	return d
 }
 
+func (r *rangeRow) place() string { return fmt.Sprintf("prompt of range %d", r.Number) }
+
+// rangeOf reads the row of a range.
+func (t texts) rangeOf(r rangeRow) (transcription.Range, error) {
+	err := t.take(r.place(), r.SealedPrompt, &r.Prompt)
+	return r.domain(), err
+}
+
 // readRange returns a range. NotFound: it is not there.
 func readRange(ctx context.Context, idb bun.IDB, id uuid.UUID, number int) (*rangeRow, error) {
 	row := &rangeRow{TranscriptionID: id, Number: number}
@@ -88,17 +98,21 @@ func readRange(ctx context.Context, idb bun.IDB, id uuid.UUID, number int) (*ran
 // is on its way; what Range.MayBegin says. TooLarge quota_minutes: its owner has not so much
 // left this month.
 func (db *DB) CreateRange(ctx context.Context, owner uuid.UUID, r *transcription.Range) error {
-	var row *rangeRow
+	var created transcription.Range
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := lockOwner(ctx, tx, owner); err != nil {
 			return err
 		}
 		t := new(transcriptionRow)
-		err := tx.NewSelect().Model(t).Column(listed...).Relation("File").Where("t.id = ?", r.ID).Where("t.owner_id = ?", owner).For("UPDATE OF t").Scan(ctx)
+		err := tx.NewSelect().Model(t).Column(listed...).Relation("File").Relation("DataKey").Where("t.id = ?", r.ID).Where("t.owner_id = ?", owner).For("UPDATE OF t").Scan(ctx)
 		if err != nil {
 			return none(err, "There is no transcription %s.", r.ID)
 		}
-		if err := t.domain().Retriable(); err != nil {
+		shown, x, err := db.shown(t, false)
+		if err != nil {
+			return err
+		}
+		if err := shown.Retriable(); err != nil {
 			return err
 		}
 		others, err := rangesInWork(ctx, tx, r.ID)
@@ -111,7 +125,10 @@ func (db *DB) CreateRange(ctx context.Context, owner uuid.UUID, r *transcription
 		if err := tx.NewRaw("SELECT coalesce(max(number), 0) + 1 FROM ranges WHERE transcription_id = ?", r.ID).Scan(ctx, &r.Number); err != nil {
 			return err
 		}
-		row = newRangeRow(r)
+		row := newRangeRow(r)
+		if row.Prompt, row.SealedPrompt, err = x.prompt(row.place(), r.Options.Prompt); err != nil {
+			return err
+		}
 		if err := tx.NewInsert().Model(row).Returning("created_at, updated_at").Scan(ctx); err != nil {
 			return err
 		}
@@ -119,12 +136,16 @@ func (db *DB) CreateRange(ctx context.Context, owner uuid.UUID, r *transcription
 			return err
 		}
 		p := parent{OwnerID: owner, Model: r.Options.Model, Priority: r.Options.Priority}
-		return addSteps(ctx, tx, newStepRow(r.Ref(), p, pipeline.Prepare, 0, 1))
+		if err := addSteps(ctx, tx, newStepRow(r.Ref(), p, pipeline.Prepare, 0, 1)); err != nil {
+			return err
+		}
+		created, err = x.rangeOf(*row)
+		return err
 	})
 	if err != nil {
 		return wrap(err, "create a range of %s", r.ID)
 	}
-	*r = row.domain()
+	*r = created
 	return nil
 }
 
@@ -146,10 +167,11 @@ func (db *DB) bookRange(ctx context.Context, tx bun.Tx, owner uuid.UUID, r *tran
 	return bookLength(ctx, tx, r.Ref(), length)
 }
 
-// rangesInWork returns the ranges of a locked transcription that are on their way.
+// rangesInWork returns the ranges of a locked transcription that are on their way, without
+// their prompts.
 func rangesInWork(ctx context.Context, tx bun.Tx, id uuid.UUID) ([]transcription.Range, error) {
 	var rows []rangeRow
-	err := tx.NewSelect().Model(&rows).Where("r.transcription_id = ?", id).Where("r.status IN (?)", bun.List(living())).Order("r.number").Scan(ctx)
+	err := tx.NewSelect().Model(&rows).ExcludeColumn("prompt", "sealed_prompt").Where("r.transcription_id = ?", id).Where("r.status IN (?)", bun.List(living())).Order("r.number").Scan(ctx)
 	return each(rows, func(r rangeRow) transcription.Range { return r.domain() }), err
 }
 
@@ -166,8 +188,15 @@ func (db *DB) Ranges(ctx context.Context, owner, id uuid.UUID, before, limit int
 	if before > 0 {
 		q = q.Where("r.number < ?", before)
 	}
-	err := q.Scan(ctx)
-	return each(rows, func(r rangeRow) transcription.Range { return r.domain() }), wrap(err, "read the ranges of %s", id)
+	if err := q.Scan(ctx); err != nil {
+		return nil, wrap(err, "read the ranges of %s", id)
+	}
+	x, err := db.textsOf(ctx, db.bun, id)
+	if err != nil {
+		return nil, wrap(err, "read the ranges of %s", id)
+	}
+	found, err := tried(rows, x.rangeOf)
+	return found, wrap(err, "read the ranges of %s", id)
 }
 
 // CancelRange ends a range in the status canceled, with all its steps. Whoever works on it has
@@ -226,12 +255,15 @@ func settleRanges(ctx context.Context, tx bun.Tx, id uuid.UUID, number int) erro
 }
 
 // runOfRange makes a transcription the run of one of its ranges.
-func (db *DB) runOfRange(ctx context.Context, t *transcription.Transcription, number int) error {
-	row, err := readRange(ctx, db.bun, t.ID, number)
+func (x texts) runOfRange(ctx context.Context, idb bun.IDB, t *transcription.Transcription, number int) error {
+	row, err := readRange(ctx, idb, t.ID, number)
 	if err != nil {
 		return err
 	}
-	r := row.domain()
+	r, err := x.rangeOf(*row)
+	if err != nil {
+		return err
+	}
 	t.Run, t.Status, t.Options, t.Range = r.Ref().Run, r.Status, r.Options, &r
 	t.Model, t.Language, t.LanguageConfidence, t.Progress = r.Model, r.Language, r.LanguageConfidence, r.Progress
 	return nil
@@ -254,7 +286,7 @@ func finishRangeChunk(ctx context.Context, tx bun.Tx, l pipeline.Lease, number i
 	if err := finish(ctx, tx, l); err != nil {
 		return err
 	}
-	_, err := tx.NewUpdate().Model(row).Column("segments", "speech", "decoded_samples", "elapsed_us", "made", "weights").Set("done_at = clock_timestamp()").WherePK().Exec(ctx)
+	_, err := tx.NewUpdate().Model(row).Column("segments", "sealed", "speech", "decoded_samples", "elapsed_us", "made", "weights").Set("done_at = clock_timestamp()").WherePK().Exec(ctx)
 	if err != nil {
 		return err
 	}
@@ -263,18 +295,18 @@ func finishRangeChunk(ctx context.Context, tx bun.Tx, l pipeline.Lease, number i
 
 // completeRange makes what was heard of a range a revision of the present text of a locked
 // transcription. A part that was edited since comes back, as renew has it.
-func completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, number int, heard []transcription.Segment) error {
+func (x texts) completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, number int, heard []transcription.Segment) error {
 	ref := l.Step.Ref
 	row, err := readRange(ctx, tx, ref.ID, number)
 	if err != nil {
 		return err
 	}
 	r := row.domain()
-	text, err := segments(ctx, tx, ref.ID, 0)
+	text, err := x.segments(ctx, tx, ref.ID, 0)
 	if err != nil {
 		return err
 	}
-	asked, err := textBefore(ctx, tx, ref.ID, text, r.After)
+	asked, err := x.textBefore(ctx, tx, ref.ID, text, r.After)
 	if err != nil {
 		return err
 	}
@@ -283,7 +315,7 @@ func completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, n
 	r.Revision, r.Kept = p.Revision, len(splices) > 0 && r.Touched(asked, text)
 	if len(splices) > 0 {
 		r.Revision++
-		err = reviseRange(ctx, tx, l, p, r.Kept, now, splices)
+		err = x.reviseRange(ctx, tx, l, p, r.Kept, now, splices)
 	}
 	if err != nil {
 		return err
@@ -295,29 +327,30 @@ func completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, n
 
 // reviseRange records what was heard of a range, and puts it into the text unless what was
 // there is kept.
-func reviseRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, kept bool, now []transcription.Segment, splices []transcription.Splice) error {
+func (x texts) reviseRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, kept bool, now []transcription.Segment, splices []transcription.Splice) error {
 	ref := transcription.Ref{ID: l.Step.Ref.ID, Run: p.Run}
 	c := transcription.Change{After: p.Revision, Kind: transcription.ByRange, Splices: splices}
-	if err := addRevision(ctx, tx, ref, c, holder(l)); err != nil {
+	if err := x.addRevision(ctx, tx, ref, c, holder(l)); err != nil {
 		return err
 	}
 	if kept {
 		back := transcription.Change{After: p.Revision + 1, Kind: transcription.ByKeeping, Of: p.Revision, Splices: transcription.Reverse(splices)}
-		return addRevision(ctx, tx, ref, back, holder(l))
+		return x.addRevision(ctx, tx, ref, back, holder(l))
 	}
-	if err := spliceSegments(ctx, tx, ref.ID, splices); err != nil {
+	if err := x.spliceSegments(ctx, tx, ref.ID, splices); err != nil {
 		return err
 	}
-	_, err := tx.NewRaw("UPDATE transcriptions SET text = ?, speakers = ? WHERE id = ?",
-		clean(transcription.Text(now)), speakers(transcription.Speakers(now)), ref.ID).Exec(ctx)
-	return err
+	return x.writeText(ctx, tx, ref.ID, now)
 }
 
 // textBefore returns the text of an earlier revision of a locked transcription, whose
 // present one is given.
-func textBefore(ctx context.Context, tx bun.Tx, id uuid.UUID, text []transcription.Segment, number int) ([]transcription.Segment, error) {
+func (x texts) textBefore(ctx context.Context, tx bun.Tx, id uuid.UUID, text []transcription.Segment, number int) ([]transcription.Segment, error) {
 	var rows []revisionRow
 	err := tx.NewSelect().Model(&rows).Where("r.transcription_id = ?", id).Where("r.number > ?", number).Order("r.number DESC").Scan(ctx)
+	if err == nil {
+		err = x.openRevisions(rows)
+	}
 	for _, r := range rows {
 		text = transcription.Apply(text, transcription.Reverse(r.domain().Splices))
 	}

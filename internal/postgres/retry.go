@@ -45,12 +45,15 @@ func (db *DB) RetryTranscription(ctx context.Context, owner uuid.UUID, next tran
 			return err
 		}
 		row := new(transcriptionRow)
-		err := tx.NewSelect().Model(row).Column(listed...).Relation("File").
+		err := tx.NewSelect().Model(row).Column(listed...).Relation("File").Relation("DataKey").
 			Where("t.id = ?", after.ID).Where("t.owner_id = ?", owner).For("UPDATE OF t").Scan(ctx)
 		if err != nil {
 			return none(err, "There is no transcription %s.", after.ID)
 		}
-		t := row.domain()
+		t, x, err := db.shown(row, false)
+		if err != nil {
+			return err
+		}
 		if t.Run != after.Run {
 			t.Status = transcription.Queued // another has begun
 		}
@@ -64,19 +67,26 @@ func (db *DB) RetryTranscription(ctx context.Context, owner uuid.UUID, next tran
 		if len(ranges) > 0 {
 			return transcription.RangesInWork()
 		}
-		return begin(ctx, tx, t, next)
+		return x.begin(ctx, tx, t, next)
 	})
 	return wrap(err, "run %s again", after)
 }
 
 // begin makes the next run of a locked transcription the present one.
-func begin(ctx context.Context, tx bun.Tx, t *transcription.Transcription, next transcription.NextRun) error {
+func (x texts) begin(ctx context.Context, tx bun.Tx, t *transcription.Transcription, next transcription.NextRun) error {
 	o := next.Options
 	o.Prompt = clean(o.Prompt)
+	prompt, sealed, err := x.prompt(promptPlace, o.Prompt)
+	if err != nil {
+		return err
+	}
 	details := transcription.Changes(t.Options, o)
 	details["after"] = t.Status
+	if _, ok := details["prompt"]; ok {
+		details["prompt"] = prompt // nothing where it is encrypted
+	}
 	c := change{ref: next.After, to: transcription.Queued, by: user(t.OwnerID), details: details}
-	err := move(ctx, tx, c, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+	err = move(ctx, tx, c, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 		if next.Anew {
 			q = q.Set("model = ''").Set("language = ''").Set("language_confidence = 0")
 		}
@@ -84,7 +94,7 @@ func begin(ctx context.Context, tx bun.Tx, t *transcription.Transcription, next 
 			Set("failure_code = ''").Set("failure_message = ''").Set("completed_at = NULL").
 			Set(`earlier = CASE t.status WHEN 'completed' THEN jsonb_build_object('run', t.run, 'model', t.model, 'language', t.language,
 				'languageConfidence', t.language_confidence, 'completedAt', t.completed_at) ELSE t.earlier END`).
-			Set("asked_model = ?", o.Model).Set("asked_language = ?", o.Language).Set("prompt = ?", o.Prompt).
+			Set("asked_model = ?", o.Model).Set("asked_language = ?", o.Language).Set("prompt = ?", prompt).Set("sealed_prompt = ?", sealed).
 			Set("translate = ?", o.Translate).Set("split = ?", o.Split).Set("priority = ?", o.Priority)
 	})
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
-	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -41,6 +40,7 @@ type revisionRow struct {
 	Changed         int
 	Splices         []splice `bun:"type:jsonb"`
 	Email           string   `bun:",scanonly,nullzero"`
+	Sealed          []byte   `bun:"type:bytea"`
 }
 
 func (r *revisionRow) domain() transcription.Revision {
@@ -62,13 +62,21 @@ func (db *DB) Revise(ctx context.Context, who, id uuid.UUID, c transcription.Cha
 		if revision != c.After {
 			return transcription.RevisionMoved()
 		}
-		if err := addRevision(ctx, tx, transcription.Ref{ID: id, Run: run}, c, c.By); err != nil {
+		x, err := db.textsOf(ctx, tx, id)
+		if err != nil {
 			return err
 		}
-		if err := spliceSegments(ctx, tx, id, c.Splices); err != nil {
+		if err := x.addRevision(ctx, tx, transcription.Ref{ID: id, Run: run}, c, c.By); err != nil {
 			return err
 		}
-		_, err = tx.NewRaw("UPDATE transcriptions SET text = ?, speakers = ? WHERE id = ?", clean(c.Text), speakers(c.Speakers), id).Exec(ctx)
+		if err := x.spliceSegments(ctx, tx, id, c.Splices); err != nil {
+			return err
+		}
+		text, err := x.setText(c.Text, c.Speakers)
+		if err != nil {
+			return err
+		}
+		_, err = tx.NewUpdate().Model((*transcriptionRow)(nil)).Apply(text).Where("t.id = ?", id).Exec(ctx)
 		return err
 	})
 	return wrap(err, "revise transcription %s", id)
@@ -76,10 +84,13 @@ func (db *DB) Revise(ctx context.Context, who, id uuid.UUID, c transcription.Cha
 
 // addRevision records a revision of a locked transcription, and says whether a person has
 // a part in the text now: not if what came back is the machine's.
-func addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref, c transcription.Change, by transcription.Actor) error {
+func (t texts) addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref, c transcription.Change, by transcription.Actor) error {
 	row := &revisionRow{
 		TranscriptionID: ref.ID, Number: c.After + 1, Run: ref.Run, Kind: c.Kind, Of: c.Of, Actor: by.Kind, Who: clean(by.Name),
 		Changed: c.Changed(), Splices: each(c.Splices, newSplice),
+	}
+	if err := t.changed(row); err != nil {
+		return err
 	}
 	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 		return err
@@ -99,7 +110,7 @@ func addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref, c transc
 
 // spliceSegments changes the segments of a transcription. Up to the first change that
 // moves those behind it, only what has changed is written.
-func spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
+func (t texts) spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
 	moves := slices.IndexFunc(splices, func(s transcription.Splice) bool { return len(s.Old) != len(s.New) })
 	if moves < 0 {
 		moves = len(splices)
@@ -107,18 +118,22 @@ func spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []tran
 	var rows []segmentRow
 	for _, s := range splices[:moves] {
 		for i, segment := range s.New {
-			rows = append(rows, newSegmentRow(id, s.At+i, segment))
+			row, err := t.segmentRow(id, s.At+i, segment)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
 		}
 	}
 	if err := replaceSegments(ctx, tx, rows); err != nil || moves == len(splices) {
 		return err
 	}
-	return spliceTail(ctx, tx, id, splices[moves:])
+	return t.spliceTail(ctx, tx, id, splices[moves:])
 }
 
-func spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
+func (t texts) spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
 	from := splices[0].At
-	tail, err := segments(ctx, tx, id, from)
+	tail, err := t.segments(ctx, tx, id, from)
 	if err != nil {
 		return err
 	}
@@ -126,30 +141,30 @@ func spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcri
 		s.At -= from
 		return s
 	})
-	return writeSegments(ctx, tx, id, from, endless, transcription.Apply(tail, moved))
+	return t.writeSegments(ctx, tx, id, from, endless, transcription.Apply(tail, moved))
 }
 
 // renew makes what another run has heard the text of a locked transcription of which
 // there is one. One that a person has a part in comes back at once, as a further revision.
 // It reports whether it has.
-func renew(ctx context.Context, tx bun.Tx, ref transcription.Ref, p parent, t pipeline.Transcript, by transcription.Actor) (kept bool, err error) {
-	before, err := segments(ctx, tx, ref.ID, 0)
+func (t texts) renew(ctx context.Context, tx bun.Tx, ref transcription.Ref, p parent, heard []transcription.Segment, by transcription.Actor) (kept bool, err error) {
+	before, err := t.segments(ctx, tx, ref.ID, 0)
 	if err != nil {
 		return false, err
 	}
-	splices := transcription.Splices(before, t.Segments)
+	splices := transcription.Splices(before, heard)
 	if len(splices) == 0 {
 		return false, nil
 	}
 	c := transcription.Change{After: p.Revision, Kind: transcription.ByMachine, Splices: splices}
-	if err := addRevision(ctx, tx, ref, c, by); err != nil {
+	if err := t.addRevision(ctx, tx, ref, c, by); err != nil {
 		return false, err
 	}
 	if !p.Edited {
-		return false, writeSegments(ctx, tx, ref.ID, 0, endless, t.Segments)
+		return false, t.writeSegments(ctx, tx, ref.ID, 0, endless, heard)
 	}
 	back := transcription.Change{After: p.Revision + 1, Kind: transcription.ByKeeping, Of: p.Revision, Splices: transcription.Reverse(splices)}
-	return true, addRevision(ctx, tx, ref, back, by)
+	return true, t.addRevision(ctx, tx, ref, back, by)
 }
 
 // Revisions returns a page of the revisions of a text, newest first. NotFound: there is
@@ -166,11 +181,30 @@ func (db *DB) Revisions(ctx context.Context, who, id uuid.UUID, f transcription.
 	if f.Splices {
 		q = q.ColumnExpr("?TableColumns")
 	} else {
-		q = q.ExcludeColumn("splices")
+		q = q.ExcludeColumn("splices", "sealed")
 	}
 	q = q.ColumnExpr("CASE WHEN r.actor = 'user' AND r.who <> '' THEN address_of(r.who::uuid) END AS email")
 	if err := q.Scan(ctx); err != nil {
 		return nil, wrap(err, "read the revisions of %s", id)
 	}
+	if f.Splices {
+		x, err := db.textsOf(ctx, db.bun, id)
+		if err == nil {
+			err = x.openRevisions(rows)
+		}
+		if err != nil {
+			return nil, wrap(err, "read the revisions of %s", id)
+		}
+	}
 	return each(rows, func(r revisionRow) transcription.Revision { return r.domain() }), nil
+}
+
+// openRevisions reads what revisions of a transcription have changed.
+func (x texts) openRevisions(rows []revisionRow) error {
+	for i := range rows {
+		if err := x.take(rows[i].place(), rows[i].Sealed, &rows[i].Splices); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -18,13 +18,16 @@ import (
 // has begun. NotFound: it was deleted.
 func (db *DB) Run(ctx context.Context, ref transcription.Ref) (*transcription.Transcription, error) {
 	row := new(transcriptionRow)
-	err := db.bun.NewSelect().Model(row).Column(listed...).Relation("File").Where("t.id = ?", ref.ID).Scan(ctx)
+	err := db.bun.NewSelect().Model(row).Column(listed...).Relation("File").Relation("DataKey").Where("t.id = ?", ref.ID).Scan(ctx)
 	if err != nil {
 		return nil, wrap(none(err, "The transcription was deleted."), "read run %s", ref)
 	}
-	t := row.domain()
+	t, x, err := db.shown(row, false)
+	if err != nil {
+		return nil, wrap(err, "read run %s", ref)
+	}
 	if number, ok := ref.Range(); ok {
-		if err := db.runOfRange(ctx, t, number); err != nil {
+		if err := x.runOfRange(ctx, db.bun, t, number); err != nil {
 			return nil, wrap(err, "read run %s", ref)
 		}
 	}
@@ -175,10 +178,14 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 		if err := discardChunks(ctx, tx, p, ref, 0); err != nil {
 			return err
 		}
-		if number, ok := ref.Range(); ok {
-			return completeRange(ctx, tx, l, p, number, t.Segments)
+		x, err := db.textsOf(ctx, tx, ref.ID)
+		if err != nil {
+			return err
 		}
-		text, err := settleText(ctx, tx, l, p, &t)
+		if number, ok := ref.Range(); ok {
+			return x.completeRange(ctx, tx, l, p, number, t.Segments)
+		}
+		text, err := x.settle(ctx, tx, l, p, &t)
 		if err != nil {
 			return err
 		}
@@ -191,17 +198,18 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 	return wrap(err, "complete %s", ref)
 }
 
-// settleText writes the segments of a transcript, and returns what sets the text. Where what a
+// settle writes the segments of a transcript, and returns what sets the text. Where what a
 // person has written stays instead, a warning says so.
-func settleText(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, t *pipeline.Transcript) (func(*bun.UpdateQuery) *bun.UpdateQuery, error) {
+func (x texts) settle(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, t *pipeline.Transcript) (func(*bun.UpdateQuery) *bun.UpdateQuery, error) {
 	ref := l.Step.Ref
-	set := func(q *bun.UpdateQuery) *bun.UpdateQuery {
-		return q.Set("text = ?", clean(t.Text)).Set("speakers = ?", speakers(transcription.Speakers(t.Segments)))
+	set, err := x.setText(t.Text, transcription.Speakers(t.Segments))
+	if err != nil {
+		return nil, err
 	}
 	if !p.Earlier {
-		return set, writeSegments(ctx, tx, ref.ID, 0, endless, t.Segments)
+		return set, x.writeSegments(ctx, tx, ref.ID, 0, endless, t.Segments)
 	}
-	kept, err := renew(ctx, tx, ref, p, *t, holder(l))
+	kept, err := x.renew(ctx, tx, ref, p, t.Segments, holder(l))
 	if err != nil || !kept {
 		return set, err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -150,6 +149,7 @@ type segmentRow struct {
 	Confidence      float64
 	Suspect         bool
 	Words           []word `bun:"type:jsonb"`
+	Sealed          []byte `bun:"type:bytea"`
 }
 
 func newSegmentRow(id uuid.UUID, index int, s transcription.Segment) segmentRow {
@@ -171,21 +171,14 @@ func (r *segmentRow) domain() transcription.Segment {
 	return s
 }
 
-// speakers returns names as a column has them.
-func speakers(names []string) any { return pgdialect.Array(append([]string{}, each(names, clean)...)) }
-
 // segments returns the segments of a transcription from an index on, in order.
-func segments(ctx context.Context, tx bun.Tx, id uuid.UUID, from int) ([]transcription.Segment, error) {
+func (t texts) segments(ctx context.Context, tx bun.Tx, id uuid.UUID, from int) ([]transcription.Segment, error) {
 	var rows []segmentRow
 	err := tx.NewSelect().Model(&rows).Where("g.transcription_id = ?", id).Where("g.index >= ?", from).Order("g.index").Scan(ctx)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	found := make([]transcription.Segment, len(rows))
-	for i := range rows {
-		found[i] = rows[i].domain()
-	}
-	return found, nil
+	return tried(rows, t.segment)
 }
 
 // segmentBatch bounds how many segments one statement inserts: a day of speech
@@ -207,7 +200,7 @@ func replaceSegments(ctx context.Context, tx bun.Tx, rows []segmentRow) error {
 const endless = math.MaxInt32
 
 // writeSegments puts list into the place of the segments from index from up to to.
-func writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from, to int, list []transcription.Segment) error {
+func (t texts) writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from, to int, list []transcription.Segment) error {
 	_, err := tx.NewDelete().Model((*segmentRow)(nil)).Where("transcription_id = ?", id).Where("index >= ?", from).Where("index < ?", to).Exec(ctx)
 	if err != nil {
 		return err
@@ -215,7 +208,9 @@ func writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from, to int, l
 	for batch := range slices.Chunk(list, segmentBatch) {
 		rows := make([]segmentRow, len(batch))
 		for i, s := range batch {
-			rows[i] = newSegmentRow(id, from+i, s)
+			if rows[i], err = t.segmentRow(id, from+i, s); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
 			return err

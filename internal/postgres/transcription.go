@@ -50,10 +50,12 @@ type transcriptionRow struct {
 	File    *fileRow `bun:"rel:belongs-to,join:file_id=id"`
 	Run     int
 	Status  transcription.Status
+	DataKey *dataKeyRow `bun:"rel:has-one,join:id=transcription_id"`
 
 	AskedModel    string
 	AskedLanguage string
 	Prompt        string
+	SealedPrompt  []byte `bun:"type:bytea"`
 	Translate     bool
 	Split         bool
 	Priority      transcription.Priority
@@ -69,6 +71,7 @@ type transcriptionRow struct {
 	Progress           float64
 
 	Text           string
+	SealedText     []byte      `bun:"type:bytea"`
 	Warnings       warningList `bun:"type:jsonb,nullzero,default:'[]'"`
 	Coverage       *coverage   `bun:"type:jsonb"`
 	Earlier        *earlier    `bun:"type:jsonb"`
@@ -118,7 +121,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 
 // listed are the columns of a list: everything but the text.
 var listed = []string{
-	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "translate", "split", "priority",
+	"id", "owner_id", "file_id", "run", "status", "asked_model", "asked_language", "prompt", "sealed_prompt", "translate", "split", "priority",
 	"model", "language", "language_confidence", "duration_samples", "missing_samples", "joined", "peaks_key", "progress", "warnings", "coverage", "earlier",
 	"failure_code", "failure_message", "revision", "legal_hold", "folder_id", "batch_id", "tags", "archived_at", "created_at", "updated_at", "completed_at",
 }
@@ -130,6 +133,9 @@ var listed = []string{
 // RateLimited too_many_queued: the owner has no place left in the queue.
 func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcription) error {
 	file, row := newFileRow(&t.File), newTranscriptionRow(t)
+	if err := db.sealPrompt(row, t); err != nil {
+		return wrap(err, "create transcription %s", t.ID)
+	}
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := db.place(ctx, tx, t.OwnerID, t.File.Size); err != nil {
 			return err
@@ -166,6 +172,17 @@ func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcri
 	return nil
 }
 
+// sealPrompt encrypts the prompt of a transcription that is new, if its texts are to be.
+func (db *DB) sealPrompt(row *transcriptionRow, t *transcription.Transcription) error {
+	key := newDataKeyRow(t.ID, t.File.Seal)
+	x, err := db.texts(&key)
+	if err != nil {
+		return err
+	}
+	row.Prompt, row.SealedPrompt, err = x.prompt(promptPlace, t.Options.Prompt)
+	return err
+}
+
 // ofOwner gives its meaning to the refusal of a row that refers to its owner.
 func ofOwner(err error) error {
 	if sqlState(err) == foreignKeyViolation {
@@ -178,12 +195,15 @@ func ofOwner(err error) error {
 // what can be said about the rest. NotFound: there is none of that id that who may read.
 func (db *DB) Head(ctx context.Context, who, id uuid.UUID) (*transcription.Transcription, error) {
 	row := new(transcriptionRow)
-	q := db.bun.NewSelect().Model(row).Column(listed...).ColumnExpr("EXISTS (SELECT FROM retention AS r WHERE r.owner_id = t.owner_id) AS ruled").Relation("File")
+	q := db.bun.NewSelect().Model(row).Column(listed...).ColumnExpr("EXISTS (SELECT FROM retention AS r WHERE r.owner_id = t.owner_id) AS ruled").Relation("File").Relation("DataKey")
 	err := readable(q.Where("t.id = ?", id), who).Scan(ctx)
 	if err != nil {
 		return nil, wrap(none(err, "There is no transcription %s.", id), "read the head of transcription %s", id)
 	}
-	t := row.domain()
+	t, _, err := db.shown(row, false)
+	if err != nil {
+		return nil, wrap(err, "read the head of transcription %s", id)
+	}
 	if row.Ruled {
 		if err := rule(ctx, db.bun, t.OwnerID, t); err != nil {
 			return nil, wrap(err, "find the rule of transcription %s", id)
@@ -198,18 +218,21 @@ func (db *DB) Head(ctx context.Context, who, id uuid.UUID) (*transcription.Trans
 func (db *DB) Transcription(ctx context.Context, who, id uuid.UUID) (t *transcription.Transcription, err error) {
 	err = db.inSnapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
 		row := new(transcriptionRow)
-		err := readable(tx.NewSelect().Model(row).ColumnExpr("?TableColumns").Relation("File").Where("t.id = ?", id), who).Scan(ctx)
+		err := readable(tx.NewSelect().Model(row).ColumnExpr("?TableColumns").Relation("File").Relation("DataKey").Where("t.id = ?", id), who).Scan(ctx)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
 		}
-		t = row.domain()
+		var x texts
+		if t, x, err = db.shown(row, true); err != nil {
+			return err
+		}
 		if err := rule(ctx, tx, t.OwnerID, t); err != nil {
 			return err
 		}
 		if t.Partial {
-			return soFar(ctx, tx, t)
+			return x.soFar(ctx, tx, t)
 		}
-		t.Segments, err = segments(ctx, tx, id, 0)
+		t.Segments, err = x.segments(ctx, tx, id, 0)
 		return err
 	})
 	if err == nil {
@@ -222,7 +245,7 @@ func (db *DB) Transcription(ctx context.Context, who, id uuid.UUID) (t *transcri
 // first, without text and segments. Invalid nothing_to_find: the query of the filter has no words.
 func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcription.Filter) ([]transcription.Transcription, error) {
 	var rows []transcriptionRow
-	q := db.bun.NewSelect().Model(&rows).Column(listed...).Relation("File").
+	q := db.bun.NewSelect().Model(&rows).Column(listed...).Relation("File").Relation("DataKey").
 		Order("t.created_at DESC", "t.id DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))
 	if f.Shared {
 		q = q.ColumnExpr(sharedAs, owner).Where("t.id IN (SELECT shared_with(?))", owner)
@@ -241,7 +264,11 @@ func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcripti
 	}
 	page, all := make([]transcription.Transcription, len(rows)), make([]*transcription.Transcription, len(rows))
 	for i := range rows {
-		page[i] = *rows[i].domain()
+		t, _, err := db.shown(&rows[i], false)
+		if err != nil {
+			return nil, wrap(err, "list transcriptions")
+		}
+		page[i] = *t
 		page[i].Partial = false
 		all[i] = &page[i]
 	}

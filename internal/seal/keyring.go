@@ -38,8 +38,9 @@ type Keyring struct {
 
 // master is a key of the operator's.
 type master struct {
-	id   string
-	aead cipher.AEAD
+	id     string
+	secret []byte
+	aead   cipher.AEAD // for data keys
 }
 
 // NewKeyring returns a keyring of secrets, the first of which encrypts. Invalid: there is
@@ -69,7 +70,7 @@ func newMaster(secret string) (master, error) {
 		return master{}, err
 	}
 	aead, err := newAEAD(key)
-	return master{id: id, aead: aead}, err
+	return master{id: id, secret: []byte(secret), aead: aead}, err
 }
 
 // Name returns what a key of the operator's is called where it was used, which tells
@@ -88,12 +89,11 @@ func Name(secret string) (string, error) {
 // By returns the name of the key that encrypts.
 func (k *Keyring) By() string { return k.keys[0].id }
 
-// New makes a data key for a transcription.
-func (k *Keyring) New(id uuid.UUID) (transcription.Seal, *Key, error) {
+// New makes a data key for a transcription, which is for its texts as well if texts is true.
+func (k *Keyring) New(id uuid.UUID, texts bool) (transcription.Seal, *Key) {
 	data := make([]byte, keyLength)
 	_, _ = rand.Read(data) // never fails
-	s := k.wrap(id, transcription.Seal{}, data)
-	return s, &Key{data: data}, nil
+	return k.wrap(id, transcription.Seal{Texts: texts}, data), &Key{data: data}
 }
 
 // Open returns the data key of a transcription. Unavailable encryption_key_missing: the
@@ -120,7 +120,7 @@ func (k *Keyring) Renew(id uuid.UUID, s transcription.Seal) (transcription.Seal,
 // wrap puts a data key into a seal, whose other fields cannot be changed from then on.
 func (k *Keyring) wrap(id uuid.UUID, s transcription.Seal, data []byte) transcription.Seal {
 	m := k.keys[0]
-	s.Key, s.By = m.aead.Seal(nil, nil, data, purpose(id)), m.id
+	s.Key, s.By = m.aead.Seal(nil, nil, data, purpose(id, s)), m.id
 	return s
 }
 
@@ -129,7 +129,7 @@ func (k *Keyring) unwrap(id uuid.UUID, s transcription.Seal) ([]byte, error) {
 		if m.id != s.By {
 			continue
 		}
-		data, err := m.aead.Open(nil, nil, s.Key, purpose(id))
+		data, err := m.aead.Open(nil, nil, s.Key, purpose(id, s))
 		if err != nil || len(data) != keyLength {
 			return nil, transcription.RecordingDamaged(fmt.Errorf("open the seal of %s: %w", id, err))
 		}
@@ -139,8 +139,13 @@ func (k *Keyring) unwrap(id uuid.UUID, s transcription.Seal) ([]byte, error) {
 		WithCode("encryption_key_missing").With("key", s.By)
 }
 
-// purpose binds a data key to its transcription.
-func purpose(id uuid.UUID) []byte { return []byte("data key of " + id.String()) }
+// purpose binds a data key to its transcription, and to what it is for.
+func purpose(id uuid.UUID, s transcription.Seal) []byte {
+	if s.Texts {
+		return []byte("data key and texts of " + id.String())
+	}
+	return []byte("data key of " + id.String())
+}
 
 func derive(secret []byte, purpose string) ([]byte, error) {
 	key, err := hkdf.Key(sha256.New, secret, nil, purpose, keyLength)

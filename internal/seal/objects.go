@@ -41,29 +41,36 @@ type Objects struct {
 	Bucket
 	seals Seals
 	ring  *Keyring
-	on    bool
+	fresh Extent
 }
 
-// NewObjects returns a bucket that reads what is encrypted. Where on is true, uploads that
-// are new are encrypted.
-func NewObjects(bucket Bucket, seals Seals, ring *Keyring, on bool) *Objects {
-	return &Objects{Bucket: bucket, seals: seals, ring: ring, on: on}
+// Extent is what of a transcription is encrypted.
+type Extent int
+
+// The extents.
+const (
+	Nothing Extent = iota
+	Media          // the recording, and what is made of its sound
+	All            // what was said in it as well
+)
+
+// NewObjects returns a bucket that reads what is encrypted. Of uploads that are new, fresh
+// is encrypted.
+func NewObjects(bucket Bucket, seals Seals, ring *Keyring, fresh Extent) *Objects {
+	return &Objects{Bucket: bucket, seals: seals, ring: ring, fresh: fresh}
 }
 
 // Upload stores the recording of a new transcription. Size and SHA-256 are those of r, and
 // so is the limit; in all else it does as the bucket does.
 func (o *Objects) Upload(ctx context.Context, object string, r io.Reader, limit int64) (transcription.Stored, error) {
-	if !o.on {
+	if o.fresh == Nothing {
 		return o.Bucket.Upload(ctx, object, r, limit)
 	}
 	id, ok := transcription.OfObject(object)
 	if !ok {
 		return transcription.Stored{}, fmt.Errorf("upload %s: that belongs to no transcription", object)
 	}
-	s, key, err := o.ring.New(id)
-	if err != nil {
-		return transcription.Stored{}, err
-	}
+	s, key := o.ring.New(id, o.fresh == All)
 	plain := &measured{r: r, limit: limit, sum: sha256.New()}
 	sealed, err := key.encrypt(object, plain)
 	if err != nil {

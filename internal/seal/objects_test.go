@@ -26,6 +26,9 @@ const (
 	block   = 1 << 16
 )
 
+// extent is what is encrypted where encryption is on, or off.
+var extent = map[bool]seal.Extent{false: seal.Nothing, true: seal.Media}
+
 // bucket stores objects in memory.
 type bucket struct{ *blobtest.Memory }
 
@@ -66,7 +69,7 @@ func newRig(t testing.TB) rig {
 // open returns its objects as a program with that configuration has them.
 func (r rig) open(t testing.TB, on bool, secrets ...string) *seal.Objects {
 	t.Helper()
-	return seal.NewObjects(r.bucket, r.seals, newRing(t, secrets...), on)
+	return seal.NewObjects(r.bucket, r.seals, newRing(t, secrets...), extent[on])
 }
 
 func newRing(t testing.TB, secrets ...string) *seal.Keyring {

@@ -77,13 +77,16 @@ const MaxMatches = 3
 // Transcriptions returns a page of the caller's transcriptions, or of those that others share
 // with them, newest first, and of what
 // was looked for the first places in each. Invalid nothing_to_find: the query has no word
-// that could be looked for.
+// that could be looked for; search_off: nothing can be looked for in texts here.
 func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) ([]Transcription, map[uuid.UUID][]Match, error) {
 	if err := who.Require(auth.ReadTranscriptions); err != nil {
 		return nil, nil, err
 	}
 	if err := f.check(); err != nil {
 		return nil, nil, err
+	}
+	if s.limits.NoSearch && (f.Query != "" || f.Speaker != "") {
+		return nil, nil, searchOff(f)
 	}
 	found, err := s.store.Transcriptions(ctx, who.ID(), f)
 	if err != nil || f.Query == "" || len(found) == 0 {
@@ -101,6 +104,17 @@ func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) 
 func NothingToFind() error {
 	return fault.New(fault.Invalid, "There is no word in this query that could be looked for. Very common words are in every text.").
 		WithCode("nothing_to_find").With("field", "q")
+}
+
+// searchOff is the fault of whoever looks for something that only the server's own search
+// could find in a text.
+func searchOff(f Filter) error {
+	field := "q"
+	if f.Query == "" {
+		field = "speaker"
+	}
+	return fault.New(fault.Invalid, "Texts are encrypted here, so words and speakers cannot be looked for. You can look for the names of files, and narrow the list by folder, tag, status, language and time.").
+		WithCode("search_off").With("field", field)
 }
 
 // Speakers returns the names in a text, each once, in the order in which they begin to

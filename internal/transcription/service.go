@@ -171,10 +171,12 @@ type Workers interface {
 	Stop(ctx context.Context, id uuid.UUID) error
 }
 
-// Limits are the bounds of an upload. They are told before the first byte.
+// Limits are the bounds of an upload, which are told before the first byte, and of what can
+// be done with texts.
 type Limits struct {
 	MaxBytes    int64
 	MaxDuration time.Duration
+	NoSearch    bool // texts are encrypted, so nothing can be found in them
 }
 
 // MaxPage is the largest page of a list.

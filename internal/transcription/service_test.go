@@ -503,3 +503,20 @@ func TestOptions_withoutWorkers(t *testing.T) {
 		}
 	}
 }
+
+// Where texts are encrypted nothing can be found in them, and nobody is shown an empty list
+// instead of being told. What is not in a text is found as ever.
+func TestService_Transcriptions_sealed(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	b.Service = transcription.NewService(b.store, b.objects, b.workers, nil, transcription.Limits{NoSearch: true})
+	for field, f := range map[string]transcription.Filter{"q": {Query: "word", Limit: 1}, "speaker": {Speaker: "Ann", Limit: 1}} {
+		_, _, err := b.Transcriptions(t.Context(), b.who, f)
+		if f := fault.Of(err); f == nil || f.Kind != fault.Invalid || f.Code != "search_off" || f.Details["field"] != field {
+			t.Errorf("%s: got %v", field, err)
+		}
+	}
+	if _, _, err := b.Transcriptions(t.Context(), b.who, transcription.Filter{Name: "talk", Language: "en", Limit: 1}); err != nil {
+		t.Error(err)
+	}
+}

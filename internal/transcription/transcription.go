@@ -91,8 +91,9 @@ type File struct {
 // Seal is what it takes to read the objects of a transcription, beside a key of the
 // operator's. The zero value: they are not encrypted.
 type Seal struct {
-	Key []byte // the data key, encrypted
-	By  string // the name of the key that it is encrypted with
+	Key   []byte // the data key, encrypted
+	By    string // the name of the key that it is encrypted with
+	Texts bool   // what was said is encrypted as well
 }
 
 // Transcription is what a person has: the text of one recording, or the way
@@ -222,6 +223,13 @@ func AlreadyEnded(s Status) error {
 func RecordingDamaged(err error) error {
 	return fault.Wrap(err, fault.Damaged, "What is stored of this recording was damaged or changed and cannot be read. Please upload it again.").
 		WithCode("recording_damaged")
+}
+
+// TextDamaged is the fault of whoever needs a text, when what is stored of it is not what
+// was stored.
+func TextDamaged(err error) error {
+	return fault.Wrap(err, fault.Damaged, "What is stored of this text was damaged or changed and cannot be read. Please tell whoever runs this installation.").
+		WithCode("text_damaged")
 }
 
 // Coverage is the receipt of a result: how much speech was found, and how much

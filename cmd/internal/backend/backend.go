@@ -62,7 +62,7 @@ func Open(ctx context.Context, kind transcription.ActorKind, name string, o Serv
 		return b, err
 	}
 	b.DB, err = postgres.Open(postgres.Options{
-		URL: o.Postgres.URL, Name: name, Kind: kind, MaxConns: o.Postgres.MaxConns,
+		URL: o.Postgres.URL, Name: name, Kind: kind, MaxConns: o.Postgres.MaxConns, Ring: b.Ring,
 		Quota: transcription.Quota{
 			Queued: o.Quota.UserQueued, Running: o.Quota.UserRunning, Active: o.Quota.UserActive, Backlog: o.Quota.Queued,
 			Bytes: o.Quota.UserBytes, Sound: time.Duration(o.Quota.UserMinutes) * time.Minute,

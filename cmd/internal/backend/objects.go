@@ -11,9 +11,9 @@ import (
 )
 
 // Objects returns the storage as those use it who read and write recordings: what is
-// encrypted they see as it is. New uploads are encrypted where on is true.
-func (b *Backend) Objects(on bool) *seal.Objects {
-	return seal.NewObjects(bucket{b.Blobs}, b.DB, b.Ring, on)
+// encrypted they see as it is. Of new uploads, fresh is encrypted.
+func (b *Backend) Objects(fresh seal.Extent) *seal.Objects {
+	return seal.NewObjects(bucket{b.Blobs}, b.DB, b.Ring, fresh)
 }
 
 // bucket is the storage as it is.
