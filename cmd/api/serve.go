@@ -68,7 +68,7 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	}
 	feed := transcription.NewFeed(b.DB, transcription.FeedOptions{Followers: c.MaxFollowers})
 	limiter := rate.NewLimiter(b.Redis, nil)
-	server, err := api.New(api.Options{
+	server, err := api.New(api.Options{ //nolint:contextcheck // each request has a context of its own
 		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
 		Privacy: privacy.NewService(b.DB, accounts),
 		Logger:  *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads, UserStreams: c.UserStreams,

@@ -9,12 +9,27 @@ import (
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
+// textOf returns a member of an object that has to be a string.
+func textOf(t *testing.T, object map[string]any, name string) string {
+	t.Helper()
+	text, ok := object[name].(string)
+	if !ok {
+		t.Fatalf("%s is %v", name, object[name])
+	}
+	return text
+}
+
+func hasID(item any, id uuid.UUID) bool {
+	object, ok := item.(map[string]any)
+	return ok && object["id"] == id.String()
+}
+
 func (w *world) newBatch(t *testing.T, body string) map[string]any {
 	t.Helper()
 	got := w.do(t, call{actor: "user", method: "POST", path: "/api/v1/batches", body: body})
 	got.expect(t, 201, "")
 	b := data[map[string]any](t, got)
-	if want := "/api/v1/batches/" + b["id"].(string); got.Header.Get("Location") != want {
+	if want := "/api/v1/batches/" + textOf(t, b, "id"); got.Header.Get("Location") != want {
 		t.Errorf("it is at %s, want %s", got.Header.Get("Location"), want)
 	}
 	return b
@@ -36,14 +51,14 @@ func TestBatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.newBatch(t, `{"name":" Monday ","language":"de","prompt":"Ada","channels":"split","tags":["a"]}`)
-	id := b["id"].(string)
+	id := textOf(t, b, "id")
 	path := "/api/v1/batches/" + id
 	if b["name"] != "Monday" || b["status"] != "open" || b["total"] != 0.0 || b["progress"] != 0.0 || b["language"] != "de" || b["channels"] != "split" || b["expected"] != nil {
 		t.Errorf("got %v", b)
 	}
 	up := w.sendTo(t, "user", "batch", id, "prompt", "Bob", "file", "recording")
 	up.expect(t, 202, "")
-	of := uuid.MustParse(data[map[string]any](t, up)["transcriptionId"].(string))
+	of := uuid.MustParse(textOf(t, data[map[string]any](t, up), "transcriptionId"))
 	w.store.Change(of, func(tr *transcription.Transcription) {
 		want := transcription.Options{Language: "de", Prompt: "Bob", Split: true, Batch: tr.BatchID}
 		if diff := cmp.Diff(want, tr.Options); diff != "" || tr.BatchID.String() != id || len(tr.Tags) != 1 {
@@ -54,14 +69,14 @@ func TestBatch(t *testing.T) {
 	behind.expect(t, 202, "")
 	w.do(t, call{actor: "user", method: "POST", path: "/api/v1/exports", body: `{"batch":"` + id + `"}`}).expect(t, 400, "bundle_size")
 	w.store.Move(of, transcription.Completed, another)
-	other := uuid.MustParse(data[map[string]any](t, behind)["transcriptionId"].(string))
+	other := uuid.MustParse(textOf(t, data[map[string]any](t, behind), "transcriptionId"))
 	w.store.Move(other, transcription.Failed, func(tr *transcription.Transcription) {
 		tr.Failure = &transcription.Failure{Code: "no_audio", Message: "There is no sound."}
 	})
 	shown := data[map[string]any](t, w.do(t, call{actor: "user", path: path}))
 	failures, _ := shown["failures"].([]any)
 	counts, _ := shown["counts"].(map[string]any)
-	if shown["progress"] != 1.0 || shown["status"] != "open" || counts["completed"] != 1.0 || counts["failed"] != 1.0 || len(failures) != 1 || failures[0].(map[string]any)["id"] != other.String() {
+	if shown["progress"] != 1.0 || shown["status"] != "open" || counts["completed"] != 1.0 || counts["failed"] != 1.0 || len(failures) != 1 || !hasID(failures[0], other) {
 		t.Errorf("got %v", shown)
 	}
 	closed := data[map[string]any](t, w.do(t, call{actor: "user", method: "POST", path: path + "/close"}))
@@ -88,7 +103,7 @@ func TestBatch_cancel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.newBatch(t, `{"name":"Monday","expected":5}`)
-	id := b["id"].(string)
+	id := textOf(t, b, "id")
 	for range 2 {
 		w.sendTo(t, "user", "batch", id, "file", "recording").expect(t, 202, "")
 	}
@@ -130,7 +145,7 @@ func TestBatch_refused(t *testing.T) {
 		}
 	}
 	w.sendTo(t, "user", "batch", "what", "file", "recording").expect(t, 404, "not_found")
-	w.sendTo(t, "other", "batch", w.newBatch(t, `{"name":"x"}`)["id"].(string), "file", "recording").expect(t, 404, "not_found")
+	w.sendTo(t, "other", "batch", textOf(t, w.newBatch(t, `{"name":"x"}`), "id"), "file", "recording").expect(t, 404, "not_found")
 	w.do(t, call{actor: "user", path: "/api/v1/transcriptions?batch=x"}).expect(t, 400, "invalid_batch")
 	w.do(t, call{actor: "user", method: "POST", path: "/api/v1/exports", body: `{}`}).expect(t, 400, "ids_or_batch")
 }

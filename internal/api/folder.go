@@ -39,8 +39,10 @@ type outcomeJSON struct {
 }
 
 func newFolderJSON(f transcription.Folder) folderJSON {
-	return folderJSON{ID: f.ID, Name: f.Name, ParentID: orNull(f.ParentID), CreatedAt: timestamp(f.CreatedAt),
-		retentionJSON: newRetentionJSON(f.Retention), LegalHold: f.LegalHold}
+	return folderJSON{
+		ID: f.ID, Name: f.Name, ParentID: orNull(f.ParentID), CreatedAt: timestamp(f.CreatedAt),
+		retentionJSON: newRetentionJSON(f.Retention), LegalHold: f.LegalHold,
+	}
 }
 
 func (in folderIn) parent() uuid.UUID {

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -28,8 +29,8 @@ func (w *world) insertShares(t *testing.T, id, folder uuid.UUID) (one, ofFolder 
 			if err := w.store.PutShare(t.Context(), w.ids["user"], s); err != nil {
 				t.Fatal(err)
 			}
-			if one = s.ID; of.FolderID != uuid.Nil {
-				one, ofFolder = ofFolder, s.ID
+			if of.FolderID != uuid.Nil {
+				ofFolder = s.ID
 			}
 		}
 	}
@@ -193,7 +194,7 @@ func TestShares_followed(t *testing.T) {
 	w.user(t, "DELETE", shares+"/"+given.ID.String(), "").expect(t, 204, "")
 	select {
 	case got := <-ended:
-		if got.StatusCode != 200 && got.StatusCode != 404 || strings.Contains(got.body, "completed") {
+		if got.StatusCode != http.StatusOK && got.StatusCode != http.StatusNotFound || strings.Contains(got.body, "completed") {
 			t.Errorf("got %d %s", got.StatusCode, got.body)
 		}
 	case <-time.After(time.Minute):

@@ -41,7 +41,7 @@ const (
 	HoldSet              Action = "hold.set"              // details: of
 	HoldLifted           Action = "hold.lifted"           // details: of
 	RetentionChanged     Action = "retention.changed"     // details: of
-	ShareGiven           Action = "share.given" // to an address; details: access
+	ShareGiven           Action = "share.given"           // to an address; details: access
 	ShareRevoked         Action = "share.revoked"
 )
 

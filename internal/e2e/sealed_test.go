@@ -18,7 +18,7 @@ import (
 // TestSealed has recordings encrypted in the bucket. The text is that of one that is not,
 // the recording comes back to the bit, the operator's key is exchanged while all of it can
 // be read, and what is deleted cannot be read from a copy of the bucket.
-func TestSealed(t *testing.T) {
+func TestSealed(t *testing.T) { //nolint:tparallel // its parts come one after the other
 	t.Parallel()
 	s := newStack(t, map[string]string{"TS_ENCRYPT_AT_REST": "media"})
 	p := s.person(t)

@@ -29,8 +29,10 @@ func newFolderRow(f *transcription.Folder) *folderRow {
 }
 
 func (r folderRow) domain() transcription.Folder {
-	return transcription.Folder{ID: r.ID, OwnerID: r.OwnerID, ParentID: r.ParentID, Name: r.Name, CreatedAt: r.CreatedAt.UTC(),
-		Retention: transcription.Retention{MediaDays: r.MediaDays, Days: r.Days}, LegalHold: r.LegalHold}
+	return transcription.Folder{
+		ID: r.ID, OwnerID: r.OwnerID, ParentID: r.ParentID, Name: r.Name, CreatedAt: r.CreatedAt.UTC(),
+		Retention: transcription.Retention{MediaDays: r.MediaDays, Days: r.Days}, LegalHold: r.LegalHold,
+	}
 }
 
 // Folders returns all folders of an owner's, by name.
@@ -83,12 +85,12 @@ func (db *DB) ChangeFolder(ctx context.Context, f *transcription.Folder) error {
 		var parent uuid.NullUUID
 		if err := tx.NewRaw("SELECT parent_id FROM folders WHERE id = ? AND owner_id = ?", f.ID, f.OwnerID).Scan(ctx, &parent); err != nil {
 			if err != nil {
-			return none(err, "There is no such folder.")
-		}
-		if err := stayHeld(ctx, tx, f.OwnerID, parent.UUID, f.ParentID); err != nil {
-			return err
-		}
-		return tx.NewUpdate().Model(row).Column("name", "parent_id").WherePK().Where("owner_id = ?", f.OwnerID).Returning("*").Scan(ctx)
+				return none(err, "There is no such folder.")
+			}
+			if err := stayHeld(ctx, tx, f.OwnerID, parent.UUID, f.ParentID); err != nil {
+				return err
+			}
+			return tx.NewUpdate().Model(row).Column("name", "parent_id").WherePK().Where("owner_id = ?", f.OwnerID).Returning("*").Scan(ctx)
 		}
 		return shakeOff(ctx, tx, f.ID)
 	})

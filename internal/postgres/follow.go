@@ -58,16 +58,16 @@ func changes(ctx context.Context, tx bun.Tx, ref transcription.Ref) ([]transcrip
 // lasting returns the segments of the present run from number s.First on that stay as
 // they are. What is completed has only such; of others, whose table of segments is still
 // that of an earlier run, they are in the chunks.
-func (t texts) lasting(ctx context.Context, tx bun.Tx, s *transcription.Standing) ([]transcription.Segment, error) {
+func (x texts) lasting(ctx context.Context, tx bun.Tx, s *transcription.Standing) ([]transcription.Segment, error) {
 	if s.Status == transcription.Completed {
-		return t.segmentsFrom(ctx, tx, s.ID, s.First)
+		return x.segmentsFrom(ctx, tx, s.ID, s.First)
 	}
 	var rows []chunkRow
 	if err := chunks(tx, &rows, s.Ref()).Column(partial...).Scan(ctx); err != nil {
 		return nil, err
 	}
 	known, err := tried(rows, func(r chunkRow) (transcription.Known, error) {
-		err := t.hear(&r)
+		err := x.hear(&r)
 		return transcription.Known{Part: r.part(), Done: r.Segments != nil}, err // nil, too, when it was forgotten
 	})
 	if err != nil {
@@ -81,13 +81,13 @@ func (t texts) lasting(ctx context.Context, tx bun.Tx, s *transcription.Standing
 }
 
 // segmentsFrom returns segments without their words, from that number on.
-func (t texts) segmentsFrom(ctx context.Context, tx bun.Tx, id uuid.UUID, first int) ([]transcription.Segment, error) {
+func (x texts) segmentsFrom(ctx context.Context, tx bun.Tx, id uuid.UUID, first int) ([]transcription.Segment, error) {
 	var rows []segmentRow
 	err := tx.NewSelect().Model(&rows).ExcludeColumn("words").Where("g.transcription_id = ?", id).Where("g.index >= ?", first).Order("g.index").Scan(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := tried(rows, t.segment)
+	found, err := tried(rows, x.segment)
 	dropWords(found)
 	return found, err
 }

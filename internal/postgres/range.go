@@ -77,8 +77,8 @@ func (r *rangeRow) domain() transcription.Range {
 func (r *rangeRow) place() string { return fmt.Sprintf("prompt of range %d", r.Number) }
 
 // rangeOf reads the row of a range.
-func (t texts) rangeOf(r rangeRow) (transcription.Range, error) {
-	err := t.take(r.place(), r.SealedPrompt, &r.Prompt)
+func (x texts) rangeOf(r rangeRow) (transcription.Range, error) {
+	err := x.take(r.place(), r.SealedPrompt, &r.Prompt)
 	return r.domain(), err
 }
 

@@ -113,7 +113,7 @@ func TestDB_DeleteExpired_folders(t *testing.T) {
 	type fate string
 	wants := map[*transcription.Transcription]fate{}
 	put := func(in uuid.UUID, days int, want fate) *transcription.Transcription {
-		tr := aged(t, db, owner, days)
+		tr := aged(t, db, owner, days) //nolint:contextcheck // it takes that of the test
 		if in != uuid.Nil {
 			_, err := db.Arrange(ctx, owner, []uuid.UUID{tr.ID}, transcription.Arrangement{Folder: &in})
 			ok(t, err)

@@ -84,12 +84,12 @@ func (db *DB) Revise(ctx context.Context, who, id uuid.UUID, c transcription.Cha
 
 // addRevision records a revision of a locked transcription, and says whether a person has
 // a part in the text now: not if what came back is the machine's.
-func (t texts) addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref, c transcription.Change, by transcription.Actor) error {
+func (x texts) addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref, c transcription.Change, by transcription.Actor) error {
 	row := &revisionRow{
 		TranscriptionID: ref.ID, Number: c.After + 1, Run: ref.Run, Kind: c.Kind, Of: c.Of, Actor: by.Kind, Who: clean(by.Name),
 		Changed: c.Changed(), Splices: each(c.Splices, newSplice),
 	}
-	if err := t.changed(row); err != nil {
+	if err := x.changed(row); err != nil {
 		return err
 	}
 	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
@@ -110,7 +110,7 @@ func (t texts) addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref
 
 // spliceSegments changes the segments of a transcription. Up to the first change that
 // moves those behind it, only what has changed is written.
-func (t texts) spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
+func (x texts) spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
 	moves := slices.IndexFunc(splices, func(s transcription.Splice) bool { return len(s.Old) != len(s.New) })
 	if moves < 0 {
 		moves = len(splices)
@@ -118,7 +118,7 @@ func (t texts) spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, spli
 	var rows []segmentRow
 	for _, s := range splices[:moves] {
 		for i, segment := range s.New {
-			row, err := t.segmentRow(id, s.At+i, segment)
+			row, err := x.segmentRow(id, s.At+i, segment)
 			if err != nil {
 				return err
 			}
@@ -128,12 +128,12 @@ func (t texts) spliceSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, spli
 	if err := replaceSegments(ctx, tx, rows); err != nil || moves == len(splices) {
 		return err
 	}
-	return t.spliceTail(ctx, tx, id, splices[moves:])
+	return x.spliceTail(ctx, tx, id, splices[moves:])
 }
 
-func (t texts) spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
+func (x texts) spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices []transcription.Splice) error {
 	from := splices[0].At
-	tail, err := t.segments(ctx, tx, id, from)
+	tail, err := x.segments(ctx, tx, id, from)
 	if err != nil {
 		return err
 	}
@@ -141,14 +141,14 @@ func (t texts) spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices 
 		s.At -= from
 		return s
 	})
-	return t.writeSegments(ctx, tx, id, from, endless, transcription.Apply(tail, moved))
+	return x.writeSegments(ctx, tx, id, from, endless, transcription.Apply(tail, moved))
 }
 
 // renew makes what another run has heard the text of a locked transcription of which
 // there is one. One that a person has a part in comes back at once, as a further revision.
 // It reports whether it has.
-func (t texts) renew(ctx context.Context, tx bun.Tx, ref transcription.Ref, p parent, heard []transcription.Segment, by transcription.Actor) (kept bool, err error) {
-	before, err := t.segments(ctx, tx, ref.ID, 0)
+func (x texts) renew(ctx context.Context, tx bun.Tx, ref transcription.Ref, p parent, heard []transcription.Segment, by transcription.Actor) (kept bool, err error) {
+	before, err := x.segments(ctx, tx, ref.ID, 0)
 	if err != nil {
 		return false, err
 	}
@@ -157,14 +157,14 @@ func (t texts) renew(ctx context.Context, tx bun.Tx, ref transcription.Ref, p pa
 		return false, nil
 	}
 	c := transcription.Change{After: p.Revision, Kind: transcription.ByMachine, Splices: splices}
-	if err := t.addRevision(ctx, tx, ref, c, by); err != nil {
+	if err := x.addRevision(ctx, tx, ref, c, by); err != nil {
 		return false, err
 	}
 	if !p.Edited {
-		return false, t.writeSegments(ctx, tx, ref.ID, 0, endless, heard)
+		return false, x.writeSegments(ctx, tx, ref.ID, 0, endless, heard)
 	}
 	back := transcription.Change{After: p.Revision + 1, Kind: transcription.ByKeeping, Of: p.Revision, Splices: transcription.Reverse(splices)}
-	return true, t.addRevision(ctx, tx, ref, back, by)
+	return true, x.addRevision(ctx, tx, ref, back, by)
 }
 
 // Revisions returns a page of the revisions of a text, newest first. NotFound: there is

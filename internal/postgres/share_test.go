@@ -48,7 +48,7 @@ func TestDB_DeleteShare_endsEdits(t *testing.T) {
 					return err
 				}
 			}
-			go func() {
+			go func() { //nolint:contextcheck // not in the transaction
 				edited <- db.Revise(t.Context(), other, tr.ID, transcription.Change{
 					After: got.Revision, Kind: transcription.ByEdit, By: transcription.Actor{Kind: transcription.ByUser}, Splices: []transcription.Splice{{At: 0, Old: got.Segments[:1]}},
 				})

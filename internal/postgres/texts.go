@@ -52,23 +52,23 @@ func (db *DB) texts(k *dataKeyRow) (texts, error) {
 }
 
 // put encrypts a value for a place, which no other row of the transcription is.
-func (t texts) put(place string, value any) ([]byte, error) {
+func (x texts) put(place string, value any) ([]byte, error) {
 	plain, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("encode the %s: %w", place, err)
 	}
-	return t.seal.Seal(place, plain), nil
+	return x.seal.Seal(place, plain), nil
 }
 
 // take reads what was put. Nothing has been put if the texts are not encrypted.
-func (t texts) take(place string, sealed []byte, into any) error {
-	if (t.seal == nil) != (sealed == nil) {
-		return transcription.TextDamaged(fmt.Errorf("the %s is encrypted: %v, the texts are: %v", place, sealed != nil, t.seal != nil))
+func (x texts) take(place string, sealed []byte, into any) error {
+	if (x.seal == nil) != (sealed == nil) {
+		return transcription.TextDamaged(fmt.Errorf("the %s is encrypted: %v, the texts are: %v", place, sealed != nil, x.seal != nil))
 	}
-	if t.seal == nil {
+	if x.seal == nil {
 		return nil
 	}
-	plain, err := t.seal.Open(place, sealed)
+	plain, err := x.seal.Open(place, sealed)
 	if err != nil {
 		return err
 	}
@@ -88,21 +88,21 @@ type said struct {
 func segmentPlace(index int) string { return fmt.Sprintf("segment %d", index) }
 
 // segmentRow returns the row of a segment.
-func (t texts) segmentRow(id uuid.UUID, index int, s transcription.Segment) (segmentRow, error) {
+func (x texts) segmentRow(id uuid.UUID, index int, s transcription.Segment) (segmentRow, error) {
 	r := newSegmentRow(id, index, s)
-	if t.seal == nil {
+	if x.seal == nil {
 		return r, nil
 	}
 	var err error
-	r.Sealed, err = t.put(segmentPlace(index), said{r.Text, r.Speaker, r.Words})
+	r.Sealed, err = x.put(segmentPlace(index), said{r.Text, r.Speaker, r.Words})
 	r.Text, r.Speaker, r.Words = "", "", []word{}
 	return r, err
 }
 
 // segment reads the row of a segment.
-func (t texts) segment(r segmentRow) (transcription.Segment, error) {
+func (x texts) segment(r segmentRow) (transcription.Segment, error) {
 	s := said{r.Text, r.Speaker, r.Words}
-	err := t.take(segmentPlace(r.Index), r.Sealed, &s)
+	err := x.take(segmentPlace(r.Index), r.Sealed, &s)
 	r.Text, r.Speaker, r.Words = s.Text, s.Speaker, s.Words
 	return r.domain(), err
 }
@@ -111,31 +111,31 @@ func (t texts) segment(r segmentRow) (transcription.Segment, error) {
 func (r *chunkRow) place() string { return fmt.Sprintf("chunk %d", r.Index) }
 
 // heard puts what was heard in a chunk into its row.
-func (t texts) heard(r *chunkRow) (err error) {
-	if t.seal == nil {
+func (x texts) heard(r *chunkRow) (err error) {
+	if x.seal == nil {
 		return nil
 	}
-	r.Sealed, err = t.put(r.place(), r.Segments)
+	r.Sealed, err = x.put(r.place(), r.Segments)
 	r.Segments = []segment{}
 	return err
 }
 
 // hear reads what was heard in a chunk, if that is known.
-func (t texts) hear(r *chunkRow) error {
+func (x texts) hear(r *chunkRow) error {
 	if r.Segments == nil {
 		return nil
 	}
-	return t.take(r.place(), r.Sealed, &r.Segments)
+	return x.take(r.place(), r.Sealed, &r.Segments)
 }
 
 func (r *revisionRow) place() string { return fmt.Sprintf("revision %d", r.Number) }
 
 // changed puts what a revision has changed into its row.
-func (t texts) changed(r *revisionRow) (err error) {
-	if t.seal == nil {
+func (x texts) changed(r *revisionRow) (err error) {
+	if x.seal == nil {
 		return nil
 	}
-	r.Sealed, err = t.put(r.place(), r.Splices)
+	r.Sealed, err = x.put(r.place(), r.Splices)
 	r.Splices = []splice{}
 	return err
 }
@@ -146,12 +146,12 @@ const (
 )
 
 // setText returns what sets the text of a transcription, and who speaks in it.
-func (t texts) setText(text string, names []string) (func(*bun.UpdateQuery) *bun.UpdateQuery, error) {
+func (x texts) setText(text string, names []string) (func(*bun.UpdateQuery) *bun.UpdateQuery, error) {
 	text = clean(text)
 	var sealed []byte
-	if t.seal != nil {
+	if x.seal != nil {
 		var err error
-		if sealed, err = t.put(textPlace, text); err != nil {
+		if sealed, err = x.put(textPlace, text); err != nil {
 			return nil, err
 		}
 		text, names = "", nil
@@ -162,8 +162,8 @@ func (t texts) setText(text string, names []string) (func(*bun.UpdateQuery) *bun
 }
 
 // writeText sets the text of a locked transcription to that of its segments.
-func (t texts) writeText(ctx context.Context, tx bun.Tx, id uuid.UUID, list []transcription.Segment) error {
-	text, err := t.setText(transcription.Text(list), transcription.Speakers(list))
+func (x texts) writeText(ctx context.Context, tx bun.Tx, id uuid.UUID, list []transcription.Segment) error {
+	text, err := x.setText(transcription.Text(list), transcription.Speakers(list))
 	if err != nil {
 		return err
 	}
@@ -172,12 +172,12 @@ func (t texts) writeText(ctx context.Context, tx bun.Tx, id uuid.UUID, list []tr
 }
 
 // prompt returns both columns of a prompt.
-func (t texts) prompt(place, prompt string) (plain string, sealed []byte, err error) {
+func (x texts) prompt(place, prompt string) (plain string, sealed []byte, err error) {
 	plain = clean(prompt)
-	if t.seal == nil {
+	if x.seal == nil {
 		return plain, nil, nil
 	}
-	sealed, err = t.put(place, plain)
+	sealed, err = x.put(place, plain)
 	return "", sealed, err
 }
 
@@ -216,7 +216,7 @@ func tried[A, B any](list []A, f func(A) (B, error)) ([]B, error) {
 }
 
 // results reads the rows of chunks that are done.
-func (t texts) result(r *chunkRow) (pipeline.ChunkResult, error) {
-	err := t.hear(r)
+func (x texts) result(r *chunkRow) (pipeline.ChunkResult, error) {
+	err := x.hear(r)
 	return r.result(), err
 }

@@ -95,7 +95,7 @@ func TestDB_sealedTexts_nowhere(t *testing.T) {
 	ok(t, s.CreateTranscription(ctx, tr))
 	look := func(when, text, prompt string) {
 		t.Helper()
-		if found := holds(t, db, canary); len(found) > 0 {
+		if found := holds(t, db, canary); len(found) > 0 { //nolint:contextcheck // it takes that of the test
 			t.Errorf("%s: it is in %s", when, strings.Join(found, ", "))
 		}
 		got, err := db.Transcription(ctx, owner, tr.ID)

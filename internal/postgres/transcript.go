@@ -172,13 +172,13 @@ func (r *segmentRow) domain() transcription.Segment {
 }
 
 // segments returns the segments of a transcription from an index on, in order.
-func (t texts) segments(ctx context.Context, tx bun.Tx, id uuid.UUID, from int) ([]transcription.Segment, error) {
+func (x texts) segments(ctx context.Context, tx bun.Tx, id uuid.UUID, from int) ([]transcription.Segment, error) {
 	var rows []segmentRow
 	err := tx.NewSelect().Model(&rows).Where("g.transcription_id = ?", id).Where("g.index >= ?", from).Order("g.index").Scan(ctx)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	return tried(rows, t.segment)
+	return tried(rows, x.segment)
 }
 
 // segmentBatch bounds how many segments one statement inserts: a day of speech
@@ -200,7 +200,7 @@ func replaceSegments(ctx context.Context, tx bun.Tx, rows []segmentRow) error {
 const endless = math.MaxInt32
 
 // writeSegments puts list into the place of the segments from index from up to to.
-func (t texts) writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from, to int, list []transcription.Segment) error {
+func (x texts) writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from, to int, list []transcription.Segment) error {
 	_, err := tx.NewDelete().Model((*segmentRow)(nil)).Where("transcription_id = ?", id).Where("index >= ?", from).Where("index < ?", to).Exec(ctx)
 	if err != nil {
 		return err
@@ -208,7 +208,7 @@ func (t texts) writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from,
 	for batch := range slices.Chunk(list, segmentBatch) {
 		rows := make([]segmentRow, len(batch))
 		for i, s := range batch {
-			if rows[i], err = t.segmentRow(id, from+i, s); err != nil {
+			if rows[i], err = x.segmentRow(id, from+i, s); err != nil {
 				return err
 			}
 		}

@@ -84,7 +84,7 @@ type transcriptionRow struct {
 	BatchID   uuid.UUID            `bun:",nullzero"`
 	Tags      []string             `bun:",array,nullzero,default:'{}'"`
 	Shared    transcription.Access `bun:",scanonly"` // to who asked, see sharedAs
-	SharedBy string               `bun:",scanonly"`
+	SharedBy  string               `bun:",scanonly"`
 
 	ArchivedAt  time.Time `bun:",nullzero"`
 	CreatedAt   time.Time `bun:",nullzero,default:now()"`

@@ -26,7 +26,7 @@ type Filter struct {
 	Batch                    uuid.UUID
 	Tag                      string    // capitals do not count
 	Archived                 *bool     // nil: all
-	Shared                   bool       // those that others share with who asks, instead of their own
+	Shared                   bool      // those that others share with who asks, instead of their own
 	From, To                 time.Time // of the upload: from, and before
 	MinDuration, MaxDuration time.Duration
 

@@ -165,7 +165,7 @@ func (s *Store) BatchInWork(ctx context.Context, owner, id uuid.UUID) ([]uuid.UU
 	}
 	defer unlock()
 	if _, err := s.ownBatch(owner, id); err != nil {
-		return nil, nil //nolint:nilerr // nothing of somebody else's is in it
+		return nil, nil // nothing of somebody else's is in it
 	}
 	return s.inWork(id), nil
 }
