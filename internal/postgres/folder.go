@@ -84,13 +84,14 @@ func (db *DB) ChangeFolder(ctx context.Context, f *transcription.Folder) error {
 		}
 		var parent uuid.NullUUID
 		if err := tx.NewRaw("SELECT parent_id FROM folders WHERE id = ? AND owner_id = ?", f.ID, f.OwnerID).Scan(ctx, &parent); err != nil {
-			if err != nil {
-				return none(err, "There is no such folder.")
-			}
-			if err := stayHeld(ctx, tx, f.OwnerID, parent.UUID, f.ParentID); err != nil {
-				return err
-			}
-			return tx.NewUpdate().Model(row).Column("name", "parent_id").WherePK().Where("owner_id = ?", f.OwnerID).Returning("*").Scan(ctx)
+			return none(err, "There is no such folder.")
+		}
+		if err := stayHeld(ctx, tx, f.OwnerID, parent.UUID, f.ParentID); err != nil {
+			return err
+		}
+		err = tx.NewUpdate().Model(row).Column("name", "parent_id").WherePK().Where("owner_id = ?", f.OwnerID).Returning("*").Scan(ctx)
+		if err != nil {
+			return err
 		}
 		return shakeOff(ctx, tx, f.ID)
 	})

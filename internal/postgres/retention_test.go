@@ -112,26 +112,31 @@ func TestDB_DeleteExpired_folders(t *testing.T) {
 	ok(t, db.SetRetention(ctx, owner, transcription.Retention{Days: daysOf(100)}))
 	type fate string
 	wants := map[*transcription.Transcription]fate{}
-	put := func(in uuid.UUID, days int, want fate) *transcription.Transcription {
-		tr := aged(t, db, owner, days) //nolint:contextcheck // it takes that of the test
-		if in != uuid.Nil {
-			_, err := db.Arrange(ctx, owner, []uuid.UUID{tr.ID}, transcription.Arrangement{Folder: &in})
+	for _, row := range []struct {
+		in   uuid.UUID
+		days int
+		want fate
+	}{
+		{uuid.Nil, 99, "kept"},
+		{uuid.Nil, 101, "gone"},
+		{outer, 9, "kept"},
+		{outer, 11, "gone"},
+		{inner, 4, "kept"},
+		{inner, 6, "without recording"},
+		{inner, 11, "gone"},
+		{forGood, 1000, "kept"},
+		{kept, 1000, "kept"},
+		{within, 1000, "kept"},
+	} {
+		tr := aged(t, db, owner, row.days)
+		if row.in != uuid.Nil {
+			_, err := db.Arrange(ctx, owner, []uuid.UUID{tr.ID}, transcription.Arrangement{Folder: &row.in})
 			ok(t, err)
 		}
-		wants[tr] = want
-		return tr
+		wants[tr] = row.want
 	}
-	put(uuid.Nil, 99, "kept")
-	put(uuid.Nil, 101, "gone")
-	put(outer, 9, "kept")
-	put(outer, 11, "gone")
-	put(inner, 4, "kept")
-	put(inner, 6, "without recording")
-	put(inner, 11, "gone")
-	put(forGood, 1000, "kept")
-	put(kept, 1000, "kept")
-	put(within, 1000, "kept")
-	single := put(outer, 1000, "kept")
+	single := aged(t, db, owner, 1000)
+	wants[single] = "kept"
 	_, err := db.HoldTranscription(ctx, owner, single.ID, true)
 	ok(t, err)
 	for range 5 { // in small batches
