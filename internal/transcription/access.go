@@ -28,13 +28,13 @@ func checkAccess(a Access) error {
 }
 
 // As returns the transcription as somebody with that access sees it: what its owner has put
-// it in order with is nobody else's. Without any, it is its owner's own.
+// it in order with, and how long it is kept, is nobody else's. Without any, it is its owner's own.
 func (t *Transcription) As(a Access) *Transcription {
 	if a == "" {
 		return t
 	}
 	seen := *t
-	seen.Shared, seen.FolderID, seen.Tags, seen.ArchivedAt = a, uuid.Nil, nil, time.Time{}
+	seen.Shared, seen.FolderID, seen.BatchID, seen.Tags, seen.ArchivedAt = a, uuid.Nil, uuid.Nil, nil, time.Time{}
 	seen.LegalHold, seen.MediaExpiresAt, seen.ExpiresAt = false, time.Time{}, time.Time{}
 	return &seen
 }

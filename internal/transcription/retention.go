@@ -38,6 +38,9 @@ type Rule struct {
 
 // Under works out what a rule means for a transcription that has a hold of its own or none.
 func (t *Transcription) Under(r Rule) {
+	if t.Shared != "" {
+		return // what becomes of it is for its owner to know
+	}
 	t.LegalHold = t.LegalHold || r.Held
 	t.MediaExpiresAt, t.ExpiresAt = time.Time{}, time.Time{}
 	if t.LegalHold || t.Status != Completed {
@@ -110,7 +113,7 @@ func (s *Service) Hold(ctx context.Context, who auth.Actor, id uuid.UUID, hold b
 		return err
 	}
 	_, err := s.store.HoldTranscription(ctx, who.UserID, id, hold)
-	return err
+	return s.withheld(ctx, who, id, err)
 }
 
 // HoldOf does so with a transcription of anybody's, for administrators, and returns whose it

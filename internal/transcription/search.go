@@ -47,8 +47,8 @@ func (f *Filter) check() error {
 	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
 		return fault.New(fault.Invalid, "The time from must lie before the time to.").WithCode("empty_range").With("field", "to")
 	}
-	if f.Shared && (f.Folder != nil || f.Tag != "" || f.Archived != nil) {
-		return fault.New(fault.Invalid, "Folders, tags and the archive of others are theirs. Leave folder, tag and archived out.").WithCode("not_your_order").With("field", "shared")
+	if f.Shared && (f.Folder != nil || f.Batch != uuid.Nil || f.Tag != "" || f.Archived != nil) {
+		return fault.New(fault.Invalid, "Folders, batches, tags and the archive of others are theirs. Leave folder, batch, tag and archived out.").WithCode("not_your_order").With("field", "shared")
 	}
 	if f.MaxDuration > 0 && f.MinDuration > f.MaxDuration {
 		return fault.New(fault.Invalid, "minDuration must not be more than maxDuration.").WithCode("empty_range").With("field", "maxDuration")

@@ -49,7 +49,7 @@ func reads(t *testing.T, w World, who, id uuid.UUID) transcription.Access {
 	if head.Shared == "" {
 		return "own"
 	}
-	if head.FolderID != uuid.Nil || len(head.Tags) > 0 || !head.ArchivedAt.IsZero() || len(whole.Tags) > 0 {
+	if head.FolderID != uuid.Nil || head.BatchID != uuid.Nil || !head.ExpiresAt.IsZero() || !whole.ExpiresAt.IsZero() || head.LegalHold || len(head.Tags) > 0 || !head.ArchivedAt.IsZero() || len(whole.Tags) > 0 {
 		t.Errorf("others see where its owner has put it: %+v", head)
 	}
 	return head.Shared

@@ -31,7 +31,7 @@ func listed(t *testing.T, w World, who uuid.UUID) map[uuid.UUID]transcription.Ac
 	must(t, err)
 	found := map[uuid.UUID]transcription.Access{}
 	for _, tr := range page {
-		if found[tr.ID] = tr.Shared; tr.FolderID != uuid.Nil || len(tr.Tags) > 0 {
+		if found[tr.ID] = tr.Shared; tr.FolderID != uuid.Nil || tr.BatchID != uuid.Nil || !tr.ExpiresAt.IsZero() || len(tr.Tags) > 0 {
 			t.Errorf("others see where its owner has put it: %+v", tr)
 		}
 	}
@@ -45,6 +45,10 @@ func testShares(t *testing.T, w World) {
 	unproved, unprovedAddress := w.Person(t, false)
 	tr := create(t, w, owner)
 	w.End(t, tr.ID, transcription.Completed)
+	days := 30
+	for _, id := range []uuid.UUID{owner, other} { // which is for themselves
+		must(t, w.SetRetention(ctx, id, transcription.Retention{Days: &days}))
+	}
 	of := transcription.Target{TranscriptionID: tr.ID}
 	wantKind(t, w.PutShare(ctx, other, &transcription.Share{ID: newID(t), Target: of, Email: mail, Access: transcription.ToRead}), fault.NotFound)
 	first := give(t, w, owner, of, address, transcription.ToRead)
@@ -62,6 +66,9 @@ func testShares(t *testing.T, w World) {
 	}
 	if head, err = w.Head(ctx, owner, tr.ID); err != nil || head.SharedBy != "" || head.Shared != "" {
 		t.Errorf("the owner sees %+v, %v", head, err)
+	}
+	if list := listed(t, w, other); len(list) != 1 {
+		t.Errorf("the list has %v", list)
 	}
 	wantKind(t, alter(t, w, other, tr, by(other)), fault.NotFound)
 	again := give(t, w, owner, of, address, transcription.ToEdit)
