@@ -70,7 +70,7 @@ func TestSealed(t *testing.T) { //nolint:tparallel // its parts come one after t
 		got.Error.isSentence(t)
 	})
 	t.Run("it is deleted", func(t *testing.T) {
-		p.as(t).delete("/transcriptions/"+id).want(t, http.StatusOK, nil)
+		p.as(t).delete("/transcriptions/"+id).want(t, http.StatusNoContent, nil)
 		if n := s.count(t.Context(), "SELECT count(*) FROM data_keys WHERE transcription_id = $1", id); n != 0 {
 			t.Error("its key is left")
 		}
@@ -113,7 +113,7 @@ func TestSealed_texts(t *testing.T) {
 		"Content-Type", "application/json").want(t, http.StatusOK, nil)
 	p.show(id)
 	nowhere("it is edited")
-	p.post("/transcriptions/"+id+"/revisions/0/restore", map[string]any{}).want(t, http.StatusOK, nil)
+	p.do(http.MethodPost, root+"/transcriptions/"+id+"/revisions/0/restore", http.NoBody).want(t, http.StatusOK, nil)
 	if got := p.show(id); got.Text != want.Text {
 		t.Errorf("restored it is\n%s", got.Text)
 	}

@@ -45,6 +45,18 @@ func (w sealedWorld) CreateTranscription(ctx context.Context, tr *transcription.
 	return w.sealing.CreateTranscription(ctx, tr)
 }
 
+// Matches has to stand in for a search, which there is none of in what is encrypted: of those
+// that who may read, the first segment.
+func (w sealedWorld) Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, _ string) (map[uuid.UUID][]transcription.Match, error) {
+	found := map[uuid.UUID][]transcription.Match{}
+	for _, id := range ids {
+		if _, err := w.DB.Transcription(ctx, who, id); err == nil {
+			found[id] = []transcription.Match{{}}
+		}
+	}
+	return found, nil
+}
+
 type sealedAging struct {
 	aging
 	sealing sealing
