@@ -90,8 +90,7 @@ func TestDB_batchIsTold(t *testing.T) {
 }
 
 // TestDB_batchEndsOnce ends all that is in a batch at the same moment, while it is being
-// closed. Without the lock on the batch none of the last two sees that it is the last: so
-// it went in 3 of 20 rounds.
+// closed. Without the lock on the batch none of the last two would see that it is the last.
 func TestDB_batchEndsOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
