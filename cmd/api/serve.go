@@ -78,7 +78,8 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	if err != nil {
 		return err
 	}
-	return listen(ctx, c, server.Handler(), health,
+	packer := transcription.NewPacker(transcriptions, b.DB, transcription.Exporter{Pages: pages})
+	return listen(ctx, c, server.Handler(), health, daemon.Unit{Name: "exports", Run: packer.Run},
 		daemon.Unit{Name: "hints", Run: backend.Hints(b.Redis.Changes, feed.Hint)}, daemon.Unit{Name: "feed", Run: feed.Run},
 		daemon.Unit{Name: "limits", Run: limiter.Run}, daemon.Unit{Name: "mail", Run: accounts.DeliverMail})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -139,6 +140,11 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/shared/:token/export", who: "anybody", status: 200, path: "/api/v1/shared/{token}/export"},
 		{route: "GET /api/v1/export/:id", who: "read", status: 200, path: "/api/v1/export/{id}", own: true, shared: "read"},
 		{route: "POST /api/v1/exports", who: "read", status: 200, body: `{"ids":["{id}"]}`, own: true, shared: "read"},
+		{route: "GET /api/v1/exports", who: "read", status: 200},
+		{route: "GET /api/v1/exports/:id", who: "read", status: 200, path: "/api/v1/exports/{zip}", own: true},
+		{route: "GET /api/v1/exports/:id/file", who: "read", status: 409, code: "not_completed", path: "/api/v1/exports/{zip}/file", own: true},
+		{route: "POST /api/v1/exports/:id/cancel", who: "read", status: 200, path: "/api/v1/exports/{zip}/cancel", own: true},
+		{route: "DELETE /api/v1/exports/:id", who: "read", status: 204, path: "/api/v1/exports/{zip}", own: true},
 		{route: "DELETE /api/v1/transcriptions/:id", who: "write", status: 204, path: "/api/v1/transcriptions/{id}", own: true},
 
 		{route: "GET /api/v1/admin/queues", who: "operate", status: 200},
@@ -232,13 +238,20 @@ func (r accessRow) request(t *testing.T, w *world, actor string) answer {
 	if err := w.store.CreateFolder(t.Context(), folder); err != nil {
 		t.Fatal(err)
 	}
+	zip := &transcription.Zip{ID: newID(t), OwnerID: w.ids["user"], State: transcription.ZipWaiting, Format: "txt", IDs: []uuid.UUID{id}}
+	if strings.Contains(r.route, "/exports/") {
+		if err := w.store.CreateZip(t.Context(), zip); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = w.store.DeleteZip(t.Context(), w.ids["user"], zip.ID) }()
+	}
 	batch := &transcription.Batch{ID: newID(t), OwnerID: w.ids["user"], Name: "Monday"}
 	if err := w.store.CreateBatch(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
 	share, folderShare := w.insertShares(t, id, folder.ID)
 	fill := strings.NewReplacer("{id}", id.String(), "{hook}", hook.String(), "{delivery}", delivery.String(), "{actor}", actor, "{session}", w.signInAgain(t),
-		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{batch}", batch.ID.String(), "{person}", w.ids["other"].String(),
+		"{key}", key.ID.String(), "{folder}", folder.ID.String(), "{batch}", batch.ID.String(), "{zip}", zip.ID.String(), "{person}", w.ids["other"].String(),
 		"{link}", link.String(), "{token}", token, "{share}", share.String(), "{folderShare}", folderShare.String())
 	w.addIdentity(t, "user")
 	method, path, _ := strings.Cut(r.route, " ")

@@ -70,7 +70,7 @@ type archive struct {
 }
 
 func (a *archive) write() error {
-	for _, part := range []func() error{a.account, a.identities, a.signIns, a.apiKeys, a.receivers, a.deliveries, a.folders, a.batches, a.received, a.recordings} {
+	for _, part := range []func() error{a.account, a.identities, a.signIns, a.apiKeys, a.receivers, a.deliveries, a.folders, a.batches, a.exports, a.received, a.recordings} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -220,6 +220,17 @@ func (a *archive) batches() error {
 			before = found[n-1].ID
 		}
 		return each(found, newBatchJSON), err
+	})
+}
+
+func (a *archive) exports() error {
+	var before uuid.UUID
+	return list(a, "exports.json", func() ([]zipJSON, error) {
+		found, err := a.transcriptions.Zips(a.ctx, a.who, before, archivePage)
+		if n := len(found); n > 0 {
+			before = found[n-1].ID
+		}
+		return each(found, newZipJSON), err
 	})
 }
 

@@ -41,7 +41,7 @@ func TestExportMe(t *testing.T) {
 	files := unzip(t, got.body)
 	folder := "transcriptions/" + id + "/"
 	want := []string{
-		"account.json", "api-keys.json", "batches.json", "deliveries.json", "folders.json", "identities.json", "retention.json", "sessions.json", "shared-with-me.json", "usage.json", "folders/" + f + "/shares.json", "webhooks.json",
+		"account.json", "api-keys.json", "batches.json", "deliveries.json", "exports.json", "folders.json", "identities.json", "retention.json", "sessions.json", "shared-with-me.json", "usage.json", "folders/" + f + "/shares.json", "webhooks.json",
 		folder + "history.json", folder + "links.json", folder + "ranges.json", folder + "recording-interview.mp3", folder + "revisions.json", folder + "shares.json", folder + "transcript.json", folder + "transcript.txt", folder + "transcription.json",
 		"transcriptions/" + waits + "/history.json", "transcriptions/" + waits + "/ranges.json", "transcriptions/" + waits + "/recording-interview.mp3", "transcriptions/" + waits + "/revisions.json", "transcriptions/" + waits + "/transcription.json",
 	}

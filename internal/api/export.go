@@ -50,40 +50,41 @@ func readExport(c echo.Context) (transcription.Format, transcription.Layout, err
 type bundleJSON struct {
 	IDs   []string `json:"ids"`
 	Batch *string  `json:"batch"`
+	Async bool     `json:"async"`
+}
+
+// domain returns either ids or a batch.
+func (in bundleJSON) domain() (ids []uuid.UUID, batch uuid.UUID, err error) {
+	if (in.Batch == nil) == (in.IDs == nil) {
+		return nil, batch, fault.New(fault.Invalid, "Name either the ids of transcriptions or a batch.").WithCode("ids_or_batch")
+	}
+	if in.Batch != nil {
+		batch, err = readBatch(*in.Batch)
+		return nil, batch, err
+	}
+	ids = make([]uuid.UUID, len(in.IDs))
+	for i, text := range in.IDs {
+		if ids[i], err = uuid.Parse(text); err != nil {
+			return nil, batch, fault.Wrap(err, fault.NotFound, "There is no transcription of that id.").With("id", text)
+		}
+	}
+	return ids, batch, nil
 }
 
 // bundle returns what is to be exported together.
 func (s *Server) bundle(c echo.Context, in bundleJSON, f transcription.Format) (iter.Seq2[*transcription.Transcription, error], error) {
-	if (in.Batch == nil) == (in.IDs == nil) {
-		return nil, fault.New(fault.Invalid, "Name either the ids of transcriptions or a batch.").WithCode("ids_or_batch")
-	}
-	if in.Batch != nil {
-		id, err := readBatch(*in.Batch)
-		if err != nil {
-			return nil, err
-		}
-		return s.transcriptions.BundleBatch(c.Request().Context(), actor(c), id, f)
-	}
-	ids, err := in.domain()
+	ids, batch, err := in.domain()
 	if err != nil {
 		return nil, err
+	}
+	if batch != uuid.Nil {
+		return s.transcriptions.BundleBatch(c.Request().Context(), actor(c), batch, f)
 	}
 	return s.transcriptions.Bundle(c.Request().Context(), actor(c), ids, f)
 }
 
-func (in bundleJSON) domain() ([]uuid.UUID, error) {
-	ids := make([]uuid.UUID, len(in.IDs))
-	for i, text := range in.IDs {
-		id, err := uuid.Parse(text)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.NotFound, "There is no transcription of that id.").With("id", text)
-		}
-		ids[i] = id
-	}
-	return ids, nil
-}
-
-// exportTranscriptions sends a zip, which is written while it is sent.
+// exportTranscriptions sends a zip, which is written while it is sent, or has one written in
+// the background.
 func (s *Server) exportTranscriptions(c echo.Context) error {
 	format, layout, err := readExport(c)
 	if err != nil {
@@ -92,6 +93,9 @@ func (s *Server) exportTranscriptions(c echo.Context) error {
 	var in bundleJSON
 	if err := readJSON(c, &in); err != nil {
 		return err
+	}
+	if in.Async {
+		return s.createZip(c, in, format)
 	}
 	all, err := s.bundle(c, in, format)
 	if err != nil {

@@ -37,6 +37,7 @@ type route struct {
 
 const (
 	small    = 64 << 10
+	medium   = 1 << 20 // some 25,000 ids
 	streamed = 0
 )
 
@@ -163,7 +164,12 @@ func (s *Server) routes() []route {
 		{"POST", sharedPath + "/unlock", s.unlockShared, anybody, small},
 		{"GET", sharedPath + "/export", s.exportShared, anybody, small},
 		{"GET", root + "/export/:id", s.exportTranscription, read, small},
-		{"POST", root + "/exports", s.exportTranscriptions, read, small},
+		{"GET", root + "/exports", s.listZips, read, small},
+		{"POST", root + "/exports", s.exportTranscriptions, read, medium},
+		{"GET", root + "/exports/:id", s.showZip, read, small},
+		{"GET", root + "/exports/:id/file", s.downloadZip, read, small},
+		{"POST", root + "/exports/:id/cancel", s.cancelZip, read, small},
+		{"DELETE", root + "/exports/:id", s.deleteZip, read, small},
 
 		{"GET", adminPath + "/queues", s.listQueues, may(auth.WatchQueues), small},
 		{"POST", adminPath + "/queues/:name/pause", s.pauseQueue, may(auth.ManageQueues), small},

@@ -45,11 +45,12 @@ func addSeal(ctx context.Context, tx bun.Tx, t *transcription.Transcription) err
 	return err
 }
 
-// Seal returns the seal of a transcription, the zero value when it has none. NotFound:
-// there is no such transcription.
+// Seal returns the seal of a transcription, or of an export, the zero value when it has none.
+// NotFound: there is neither.
 func (db *DB) Seal(ctx context.Context, id uuid.UUID) (s transcription.Seal, err error) {
 	err = db.bun.NewRaw(`SELECT k.sealed, coalesce(k.sealed_by, ''), coalesce(k.texts, false) FROM transcriptions AS t
-		LEFT JOIN data_keys AS k ON k.transcription_id = t.id WHERE t.id = ?`, id).Scan(ctx, &s.Key, &s.By, &s.Texts)
+		LEFT JOIN data_keys AS k ON k.transcription_id = t.id WHERE t.id = ?0
+		UNION ALL SELECT sealed, sealed_by, false FROM exports WHERE id = ?0 AND state = 'completed'`, id).Scan(ctx, &s.Key, &s.By, &s.Texts)
 	return s, wrap(none(err, "There is no transcription %s.", id), "read the seal of %s", id)
 }
 

@@ -30,8 +30,8 @@ type Bucket interface {
 
 // Seals knows those of transcriptions.
 type Seals interface {
-	// Seal returns the seal of a transcription, the zero value when it has none. NotFound:
-	// there is no such transcription.
+	// Seal returns the seal of a transcription, or of an export, the zero value when it has
+	// none. NotFound: there is neither.
 	Seal(ctx context.Context, id uuid.UUID) (transcription.Seal, error)
 }
 

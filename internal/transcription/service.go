@@ -54,6 +54,15 @@ type Store interface {
 	// Matches returns the first MaxMatches segments in which a query finds something, of
 	// some transcriptions.
 	Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]Match, error)
+	// CreateZip inserts a zip and sets its time. Conflict too_many_exports.
+	CreateZip(ctx context.Context, z *Zip) error
+	// Zips returns a page of the owner's, newest first, behind the one of that id; Zip one.
+	Zips(ctx context.Context, owner, before uuid.UUID, limit int) ([]Zip, error)
+	Zip(ctx context.Context, owner, id uuid.UUID) (*Zip, error)
+	// CancelZip ends one that is on its way; one that has ended stays as it is. DeleteZip
+	// removes one, and leaves its file to be collected.
+	CancelZip(ctx context.Context, owner, id uuid.UUID) error
+	DeleteZip(ctx context.Context, owner, id uuid.UUID) error
 	// CreateBatch inserts a batch and sets its time. NotFound: there is no such folder.
 	CreateBatch(ctx context.Context, b *Batch) error
 	// Batches returns a page of the owner's, newest first, behind the one of that id; Batch

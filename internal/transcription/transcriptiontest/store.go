@@ -35,6 +35,7 @@ type Store struct {
 	rules     map[uuid.UUID]transcription.Retention // by owner
 	shares    map[uuid.UUID]share
 	people    map[uuid.UUID]string // the addresses that they have proved to be theirs
+	zips      map[uuid.UUID]*zip
 	lastEvent int64
 	installed []string
 	refused   map[string]string

@@ -19,6 +19,7 @@ import (
 type World interface {
 	transcription.Store
 	transcription.FeedStore
+	transcription.ZipWork
 	// Owner returns somebody new who may have transcriptions.
 	Owner(t *testing.T) uuid.UUID
 	// End ends the run of a queued transcription as completed, with some text and
@@ -67,6 +68,9 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"who follows learns of the end":      testShareShakes,
 		"what has ended is not canceled":     testCancelTooLate,
 		"a batch ends with its last":         testBatches,
+		"zips are written once":              testZips,
+		"a lost lease writes no zip":         testZipFencing,
+		"zips of somebody else's":            testZipOwners,
 		"a batch is closed when it is full":  testBatchExpected,
 		"a batch ends with what is deleted":  testBatchDeleted,
 		"a batch of somebody else's":         testBatchOwners,

@@ -1,0 +1,117 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/transcription"
+)
+
+type zipJSON struct {
+	ID          uuid.UUID              `json:"id"`
+	Status      transcription.ZipState `json:"status"`
+	Format      string                 `json:"format"`
+	Total       int                    `json:"total"`
+	Done        int                    `json:"done"`
+	Progress    fraction               `json:"progress"`
+	Size        *int64                 `json:"size"`
+	Error       *problemJSON           `json:"error"`
+	CreatedAt   timestamp              `json:"createdAt"`
+	CompletedAt timestamp              `json:"completedAt"`
+	ExpiresAt   timestamp              `json:"expiresAt"`
+}
+
+func newZipJSON(z *transcription.Zip) zipJSON {
+	return zipJSON{
+		ID: z.ID, Status: z.State, Format: z.Format, Total: len(z.IDs), Done: z.Done, Progress: done(float64(z.Done) / float64(max(len(z.IDs), 1))),
+		Size: orNull(z.Size), Error: (*problemJSON)(z.Failure),
+		CreatedAt: timestamp(z.CreatedAt), CompletedAt: timestamp(z.CompletedAt), ExpiresAt: timestamp(z.ExpiresAt),
+	}
+}
+
+// createZip has a zip written in the background.
+func (s *Server) createZip(c echo.Context, in bundleJSON, f transcription.Format) error {
+	ids, batch, err := in.domain()
+	if err != nil {
+		return err
+	}
+	layout := c.QueryParams()
+	layout.Del("format")
+	z, err := s.transcriptions.CreateZip(c.Request().Context(), actor(c), ids, batch, f, layout)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderLocation, root+"/exports/"+z.ID.String())
+	return answer(c, http.StatusAccepted, newZipJSON(z))
+}
+
+func (s *Server) listZips(c echo.Context) error {
+	limit, cursor, err := readPage(c)
+	if err != nil {
+		return err
+	}
+	before, err := parseMark(cursor)
+	if err != nil {
+		return err
+	}
+	list, err := s.transcriptions.Zips(c.Request().Context(), actor(c), before, limit)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newPageJSON(list, limit, newZipJSON, func(z *transcription.Zip) string { return formatMark(z.ID) }))
+}
+
+func (s *Server) showZip(c echo.Context) error {
+	id, err := readIDOf(c, "export")
+	if err != nil {
+		return err
+	}
+	z, err := s.transcriptions.Zip(c.Request().Context(), actor(c), id)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newZipJSON(z))
+}
+
+// downloadZip sends the file of a zip.
+func (s *Server) downloadZip(c echo.Context) error {
+	id, err := readIDOf(c, "export")
+	if err != nil {
+		return err
+	}
+	body, size, err := s.transcriptions.OpenZip(c.Request().Context(), actor(c), id)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
+	h.Set(echo.HeaderContentDisposition, attachment("transcripts.zip"))
+	return c.Stream(http.StatusOK, "application/zip", body)
+}
+
+func (s *Server) cancelZip(c echo.Context) error {
+	id, err := readIDOf(c, "export")
+	if err != nil {
+		return err
+	}
+	z, err := s.transcriptions.CancelZip(c.Request().Context(), actor(c), id)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, newZipJSON(z))
+}
+
+func (s *Server) deleteZip(c echo.Context) error {
+	id, err := readIDOf(c, "export")
+	if err != nil {
+		return err
+	}
+	if err := s.transcriptions.DeleteZip(c.Request().Context(), actor(c), id); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
