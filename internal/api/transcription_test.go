@@ -49,26 +49,30 @@ const completedJSON = `{"status":"success","data":{
     {"index":1,"start":3.000,"end":4.001,"text":"<b>Ja</b>.","speaker":null,"confidence":0.000,"suspect":true,"words":[]}],
   "warnings":[{"code":"gap","message":"There is speech without words."}],
   "coverage":{"speech":5.000,"covered":2.500,"gaps":[{"start":10.000,"end":12.000}],"suspect":1,"seams":[40.000]},
-  "error":null,"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":"2026-03-01T12:01:00.000Z","folderId":null,"tags":[],"archivedAt":null}}`
+  "error":null,"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":"2026-03-01T12:01:00.000Z","access":"owner","sharedBy":null,
+  "folderId":null,"batchId":null,"tags":[],"archivedAt":null,"legalHold":false,"mediaKept":true,"mediaExpiresAt":null,"expiresAt":null}}`
 
 const transcribingJSON = `{"status":"success","data":{
   "id":"01950000-0000-7000-8000-000000000001","fileId":"01950000-0000-7000-8000-000000000002","fileName":"interview.mp3",
   "run":1,"status":"transcribing","stage":"transcribe","priority":"normal","progress":0.999,"queuePosition":3,"estimatedSeconds":12.500,"estimatedRange":{"lowest":4.000,"highest":20.250},
   "language":null,"languageConfidence":null,"model":null,"duration":null,"partial":false,"earlier":null,"text":null,"segments":[],"warnings":[],"coverage":null,
-  "error":null,"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null,"folderId":null,"tags":[],"archivedAt":null}}`
+  "error":null,"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null,"access":"owner","sharedBy":null,
+  "folderId":null,"batchId":null,"tags":[],"archivedAt":null,"legalHold":false,"mediaKept":true,"mediaExpiresAt":null,"expiresAt":null}}`
 
 const partialJSON = `{"status":"success","data":{
   "id":"01950000-0000-7000-8000-000000000001","fileId":"01950000-0000-7000-8000-000000000002","fileName":"interview.mp3",
   "run":1,"status":"merging","stage":"merge","priority":"normal","progress":0.500,"queuePosition":0,"estimatedSeconds":null,"estimatedRange":null,
   "language":null,"languageConfidence":null,"model":null,"duration":null,"partial":true,"earlier":null,"text":"So far.","segments":[
     {"index":0,"start":1.000,"end":2.000,"text":"So far.","speaker":null,"confidence":0.500,"suspect":false,"words":[]}],
-  "warnings":[],"coverage":null,"error":null,"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null,"folderId":null,"tags":[],"archivedAt":null}}`
+  "warnings":[],"coverage":null,"error":null,"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null,"access":"owner","sharedBy":null,
+  "folderId":null,"batchId":null,"tags":[],"archivedAt":null,"legalHold":false,"mediaKept":true,"mediaExpiresAt":null,"expiresAt":null}}`
 
 const failedJSON = `{"status":"success","data":{
   "id":"01950000-0000-7000-8000-000000000001","fileId":"01950000-0000-7000-8000-000000000002","fileName":"interview.mp3",
   "run":1,"status":"failed","stage":null,"priority":"normal","progress":0.000,"queuePosition":0,"estimatedSeconds":null,"estimatedRange":null,
   "language":null,"languageConfidence":null,"model":null,"duration":null,"partial":false,"earlier":null,"text":null,"segments":[],"warnings":[],"coverage":null,
-  "error":{"code":"no_audio","message":"The file has no audio track."},"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null,"folderId":null,"tags":[],"archivedAt":null}}`
+  "error":{"code":"no_audio","message":"The file has no audio track."},"revision":0,"createdAt":"2026-03-01T12:00:00.000Z","completedAt":null,"access":"owner","sharedBy":null,
+  "folderId":null,"batchId":null,"tags":[],"archivedAt":null,"legalHold":false,"mediaKept":false,"mediaExpiresAt":null,"expiresAt":null}}`
 
 func TestShowTranscription(t *testing.T) {
 	t.Parallel()

@@ -50,7 +50,7 @@ func (w sealedWorld) CreateTranscription(ctx context.Context, tr *transcription.
 func (w sealedWorld) Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, _ string) (map[uuid.UUID][]transcription.Match, error) {
 	found := map[uuid.UUID][]transcription.Match{}
 	for _, id := range ids {
-		if _, err := w.DB.Transcription(ctx, who, id); err == nil {
+		if _, err := w.Transcription(ctx, who, id); err == nil {
 			found[id] = []transcription.Match{{}}
 		}
 	}

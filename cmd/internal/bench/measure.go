@@ -29,7 +29,7 @@ const (
 	parallel   = "bindings, split"
 	client     = "whisper-cli"
 	engine     = "engine"
-	unpacked   = "engine, weights as in the file"
+	unpacked   = "engine, unpacked"
 	service    = "end to end"
 )
 
