@@ -129,6 +129,9 @@ func (h *hasher) verify(ctx context.Context, stored, password string) (ok, stale
 	return subtle.ConstantTimeCompare(key, p.key) == 1, p.cost != h.cost, nil
 }
 
+// muchMemory is from where on a hash is worth a collection of its own, in KiB.
+const muchMemory = 1 << 10
+
 func (h *hasher) key(ctx context.Context, c Argon2, password string, salt []byte, size int) ([]byte, error) {
 	timer := time.NewTimer(h.wait)
 	defer timer.Stop()
@@ -143,7 +146,9 @@ func (h *hasher) key(ctx context.Context, c Argon2, password string, salt []byte
 	key := argon2.IDKey([]byte(password), salt, c.Passes, c.MemoryKiB, c.Lanes, uint32(size)) //nolint:gosec // the length of a key
 	// A hash leaves tens of megabytes of garbage. Waiting for the collector would let
 	// two or three of them pile up and stay with the process for minutes.
-	debug.FreeOSMemory()
+	if c.MemoryKiB >= muchMemory {
+		debug.FreeOSMemory()
+	}
 	return key, nil
 }
 
