@@ -46,7 +46,6 @@ var owners = map[string][]string{
 	"github.com/gabriel-vasile":        {"media"},
 	"github.com/minio/sio":             {"seal"},
 	"github.com/go-text/typesetting":   {"pdf"},
-	"gonum.org/v1/gonum":               {"whisper"},
 	"golang.org/x/image":               {"pdf"},
 	"github.com/ggerganov/whisper.cpp": {"whisper"},
 	"github.com/coreos/go-oidc":        {"oidc"},

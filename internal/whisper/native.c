@@ -18,8 +18,11 @@
 struct ts_slot {
     struct whisper_state * state;
     atomic_bool stop;
+    bool warps; // time, in the decode in progress
     int seen;   // per cent of the samples
     int enough; // from here on all is silence that was added
+    int n_unspoken;
+    whisper_token unspoken[];
 };
 
 // decoding is the slot that this thread decodes with, NULL for none.
@@ -147,11 +150,13 @@ size_t ts_pack(const void * rows, bool halves, int64_t n, int64_t width, float *
     return ggml_quantize_chunk(GGML_TYPE_Q8_0, rows, into, 0, n, width, NULL);
 }
 
-ts_slot * ts_slot_new(struct whisper_context * ctx) {
-    ts_slot * slot = calloc(1, sizeof *slot);
+ts_slot * ts_slot_new(struct whisper_context * ctx, const whisper_token * unspoken, int n) {
+    ts_slot * slot = calloc(1, sizeof *slot + n * sizeof *unspoken);
     if (!slot) {
         return NULL;
     }
+    slot->n_unspoken = n;
+    memcpy(slot->unspoken, unspoken, n * sizeof *unspoken);
     slot->state = whisper_init_state(ctx);
     if (!slot->state) {
         free(slot);
@@ -182,29 +187,63 @@ static bool may_encode(struct whisper_context * ctx, struct whisper_state * stat
     return !stopped(slot) && !finished(slot);
 }
 
+// ts_negligible is how far a logit may be below the best before the token counts for
+// nothing: all tokens of a vocabulary that are, together, for one in ten thousand.
+static const float ts_negligible = 20;
+
+void ts_prune(float * logits, int n) {
+    float best[8];
+    for (int i = 0; i < 8; i++) {
+        best[i] = -INFINITY;
+    }
+    int whole = n - n % 8;
+    for (int i = 0; i < whole; i += 8) {
+        for (int j = 0; j < 8; j++) {
+            best[j] = best[j] > logits[i + j] ? best[j] : logits[i + j];
+        }
+    }
+    for (int i = whole; i < n; i++) {
+        best[0] = best[0] > logits[i] ? best[0] : logits[i];
+    }
+    for (int j = 1; j < 8; j++) {
+        best[0] = best[0] > best[j] ? best[0] : best[j];
+    }
+    const float least = best[0] - ts_negligible;
+    for (int i = 0; i < n; i++) {
+        logits[i] = logits[i] < least ? -INFINITY : logits[i];
+    }
+}
+
 // choose has the last word on what the next token may be. A text that loops ends: the model
 // would go on to the end of its context. Where time is warped none may end before its eighth
-// position of 20 ms, since to warp fewer ends the process.
+// position of 20 ms, since to warp fewer ends the process. What is left of the text is pruned:
+// the library takes an exponential of every token that is not -INFINITY, twice.
 static void choose(struct whisper_context * ctx, struct whisper_state * state, const whisper_token_data * tokens, int n,
-                   float * logits, void * warps) {
+                   float * logits, void * user_data) {
     (void) state;
-    if (ts_loops((whisper_token_data *) tokens, n, whisper_token_eot(ctx))) {
+    const ts_slot * slot = user_data;
+    const whisper_token eot = whisper_token_eot(ctx);
+    if (ts_loops((whisper_token_data *) tokens, n, eot)) {
         for (int i = 0; i < whisper_n_vocab(ctx); i++) {
-            if (i != whisper_token_eot(ctx)) {
+            if (i != eot) {
                 logits[i] = -INFINITY;
             }
         }
     }
-    for (int i = 1; warps && i < 8; i++) {
+    for (int i = 1; slot->warps && i < 8; i++) {
         logits[whisper_token_beg(ctx) + i] = -INFINITY;
     }
+    for (int i = 0; i < slot->n_unspoken; i++) {
+        logits[slot->unspoken[i]] = -INFINITY;
+    }
+    ts_prune(logits, eot);
 }
 
 int ts_decode(struct whisper_context * ctx, ts_slot * slot, const struct whisper_full_params * params,
               const char * prompt, int n, bool warps) {
     struct whisper_full_params p = *params;
     p.initial_prompt = prompt;
-    p.suppress_nst = true;
+    p.suppress_nst = false; // the library looks them up by name before each token
     p.new_segment_callback = NULL;
     p.new_segment_callback_user_data = NULL;
     p.progress_callback = note_progress;
@@ -214,7 +253,8 @@ int ts_decode(struct whisper_context * ctx, ts_slot * slot, const struct whisper
     p.abort_callback = stopped;
     p.abort_callback_user_data = slot;
     p.logits_filter_callback = choose;
-    p.logits_filter_callback_user_data = warps ? slot : NULL;
+    p.logits_filter_callback_user_data = slot;
+    slot->warps = warps;
     slot->seen = 0;
     slot->enough = 101;
     if (warps) {

@@ -3,6 +3,7 @@
 package whisper
 
 /*
+#cgo CFLAGS: -O3
 #cgo LDFLAGS: -lwhisper -lggml -lggml-base -lm
 #include <stdlib.h>
 #include "native.h"
@@ -147,7 +148,7 @@ func (n *native) load(name string) (*weights, error) {
 		return nil, fault.Wrap(err, fault.Unavailable, "The speech model %s cannot be loaded: its file is damaged, or there is not enough memory.", name).
 			WithCode("model_not_loaded")
 	}
-	return &weights{ctx: ctx, mel: mel, dtw: n.o.DTW}, nil
+	return &weights{ctx: ctx, mel: mel, unspoken: unspoken(ctx), dtw: n.o.DTW}, nil
 }
 
 // slot is a whisper state with the wish to stop it.
@@ -155,9 +156,10 @@ type slot = C.ts_slot
 
 // weights is a loaded model with the slots made for it so far.
 type weights struct {
-	ctx *C.struct_whisper_context
-	mel *filters
-	dtw bool // words are timed by dynamic time warping
+	ctx      *C.struct_whisper_context
+	mel      *filters
+	unspoken []C.whisper_token
+	dtw      bool // words are timed by dynamic time warping
 
 	mu   sync.Mutex
 	idle []*slot
@@ -183,7 +185,7 @@ func (w *weights) slot() (*slot, error) {
 		w.idle = w.idle[:last]
 		return s, nil
 	}
-	s := C.ts_slot_new(w.ctx)
+	s := C.ts_slot_new(w.ctx, unsafe.SliceData(w.unspoken), C.int(len(w.unspoken)))
 	if s == nil {
 		return nil, fault.New(fault.Unavailable, "There is not enough memory to decode with this model. Use fewer slots or a smaller model.").
 			WithCode("out_of_memory")

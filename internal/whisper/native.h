@@ -37,11 +37,25 @@ ts_gpu ts_gpu_at(int number);
 // own heap, which would keep what a model has left.
 void ts_trim(void);
 
+// ts_filters sum up frequencies to bands.
+typedef struct {
+    int             bands;
+    const float *   weights;  // of all 201 frequencies in the first band, then those in the next
+    const int32_t * spans;    // of each band the first frequency that counts, and the one behind the last
+    float           faintest; // power; what is fainter counts as this
+} ts_filters;
+
+// ts_mel writes the logarithm of the power in each band of columns frames of 400 samples,
+// which begin step samples after each other: all columns of the first band, stride values
+// further those of the next.
+void ts_mel(const float * samples, int columns, int step, const ts_filters * f, float * values, int stride);
+
 // ts_slot is a whisper state together with the wish to stop it.
 typedef struct ts_slot ts_slot;
 
-// ts_slot_new returns NULL when there is no memory for the state.
-ts_slot * ts_slot_new(struct whisper_context * ctx);
+// ts_slot_new returns NULL when there is no memory for the state. The slot never decodes
+// the tokens, n of text, that nobody speaks.
+ts_slot * ts_slot_new(struct whisper_context * ctx, const whisper_token * unspoken, int n);
 void      ts_slot_free(ts_slot * slot);
 
 // ts_slot_stop asks the decode in progress to end (stop = true), or takes that
@@ -74,6 +88,10 @@ size_t ts_pack(const void * rows, bool halves, int64_t n, int64_t width, float *
 // time, TS_WARP_SILENCE of the samples are silence that was added.
 int ts_decode(struct whisper_context * ctx, ts_slot * slot, const struct whisper_full_params * params,
               const char * prompt, int n, bool warps);
+
+// ts_prune sets those of n logits to -INFINITY whose tokens are e^20 times less likely than
+// the best one: which is best stays, and no probability changes by more than 0.02 %.
+void ts_prune(float * logits, int n);
 
 // ts_loops, in Go, tells whether the text among tokens, which are ids below eot, loops.
 extern bool ts_loops(whisper_token_data * tokens, int n, whisper_token eot);

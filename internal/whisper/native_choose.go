@@ -9,6 +9,21 @@ import "C"
 
 import "unsafe"
 
+// unspoken returns the tokens that are not to be decoded. The library would look them up by
+// name before every token.
+func unspoken(ctx *C.struct_whisper_context) []C.whisper_token {
+	var found []C.whisper_token
+	for id := range C.whisper_token_eot(ctx) {
+		if notSpeech(C.GoString(C.whisper_token_to_str(ctx, id))) {
+			found = append(found, id)
+		}
+	}
+	return found
+}
+
+// prune is what the choice of each token ends with.
+func prune(logits []float32) { C.ts_prune((*C.float)(&logits[0]), C.int(len(logits))) }
+
 // ts_loops is asked by the library before each token. Times, which differ from round to
 // round, are not text.
 //

@@ -1,3 +1,5 @@
+//go:build whisper && cgo
+
 package whisper
 
 import (
