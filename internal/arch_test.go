@@ -46,7 +46,7 @@ var owners = map[string][]string{
 	"github.com/gabriel-vasile":        {"media"},
 	"github.com/minio/sio":             {"seal"},
 	"github.com/go-text/typesetting":   {"pdf"},
-	"golang.org/x/image":               {"pdf"},
+	"golang.org/x/image":               {"media", "pdf"}, // RIFF, and glyphs
 	"github.com/ggerganov/whisper.cpp": {"whisper"},
 	"github.com/coreos/go-oidc":        {"oidc"},
 	"github.com/go-jose/go-jose":       {"oidc"},

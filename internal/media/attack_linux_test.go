@@ -139,7 +139,9 @@ func withstand(t *testing.T, m *Media, a attack) (heard bool) {
 	if err == nil {
 		n, err = io.Copy(io.Discard, r)
 		err = errors.Join(err, r.Close())
-		held(t, r.(*recording).p) //nolint:errcheck // it is nothing else
+		if tool, ok := r.(*recording).from.(*process); ok {
+			held(t, tool)
+		}
 	}
 	if took, limit := time.Since(began), patience(int64(len(a.content)), longest); took > limit {
 		t.Errorf("it took %v, the limit is %v", took, limit)

@@ -47,7 +47,7 @@ const (
 // of two channels in turn. Sample 0 is where a player starts. One goroutine may use
 // it.
 type Stream struct {
-	p        *process
+	from     source
 	channels int
 	claim    time.Duration
 	promised time.Duration
@@ -62,9 +62,13 @@ type Stream struct {
 // every one, is mixed to one. The caller closes the Stream; canceling ctx ends it.
 // Faults are those of Probe.
 //
-// Each tool needs a while to start. So ffmpeg starts at once, as most files need it,
-// and anew for a file that turns out to need it otherwise.
+// Each tool needs a while to start. So none is started for a WAV file whose samples are
+// already those of a Stream; else ffmpeg starts at once, as most files need it, and anew for
+// a file that turns out to need it otherwise.
 func (m *Media) Decode(ctx context.Context, path string, channels int) (*Stream, error) {
+	if p := openPlain(ctx, path); p != nil {
+		return m.streamOf(p)
+	}
 	s, err := m.decode(ctx, path, Probe{}, channels)
 	if err != nil {
 		return nil, err
@@ -83,6 +87,14 @@ func (m *Media) Decode(ctx context.Context, path string, channels int) (*Stream,
 	}
 	_ = s.Close() // it was not asked the right thing
 	return m.decode(ctx, path, probe, channels)
+}
+
+// streamOf returns the Stream of a file that needs no decoding.
+func (m *Media) streamOf(p *plain) (*Stream, error) {
+	if m.maxDuration > 0 && p.length > m.maxDuration+slack {
+		return nil, errors.Join(tooLong(m.maxDuration), p.stop())
+	}
+	return &Stream{from: p, channels: mono, claim: p.length, promised: p.length, max: m.maxDuration}, nil
 }
 
 // late reports whether the sound starts behind the picture.
@@ -108,7 +120,7 @@ func (m *Media) decode(ctx context.Context, path string, probe Probe, channels i
 	if err != nil {
 		return nil, err
 	}
-	return &Stream{p: p, channels: channels, claim: probe.Duration, promised: probe.Promised, max: m.maxDuration}, nil
+	return &Stream{from: p, channels: channels, claim: probe.Duration, promised: probe.Promised, max: m.maxDuration}, nil
 }
 
 // decodeArgs is the command line of ffmpeg. Reading ends a little beyond the
@@ -181,7 +193,7 @@ func (s *Stream) Missing() time.Duration {
 	return missing
 }
 
-// Read reads samples. After the last one it returns io.EOF only when ffmpeg ended
+// Read reads samples. After the last one it returns io.EOF only when its source ended
 // well, and otherwise a fault: Invalid with code no_audio or unreadable_media,
 // Unsupported, TooLarge with code too_long, or Unavailable. What was read before
 // a fault is not to be used.
@@ -189,39 +201,39 @@ func (s *Stream) Read(b []byte) (int, error) {
 	if s.state != nil {
 		return 0, s.state
 	}
-	n, err := s.p.Read(b)
+	n, err := s.from.Read(b)
 	s.read += int64(n)
 	switch {
 	case s.max > 0 && s.read > bytesOf(s.max+slack)*int64(s.channels):
-		s.state = errors.Join(tooLong(s.max), s.p.stop())
+		s.state = errors.Join(tooLong(s.max), s.from.stop())
 		return 0, s.state
 	case err == nil:
 		return n, nil
 	case errors.Is(err, io.EOF):
 		s.state = s.end()
 	default:
-		s.state = errors.Join(fmt.Errorf("read ffmpeg: %w", err), s.p.stop())
+		s.state = errors.Join(fmt.Errorf("read the sound: %w", err), s.from.stop())
 	}
 	return n, s.state
 }
 
-// end reaps ffmpeg after its last sample.
+// end ends the source after its last sample.
 func (s *Stream) end() error {
-	if err := s.p.wait(); err != nil {
+	if err := s.from.wait(); err != nil {
 		return err
 	}
 	if s.read == 0 {
-		return noAudio(errors.New("ffmpeg found no sample"))
+		return noAudio(errors.New("there is no sample"))
 	}
 	return io.EOF
 }
 
-// Close ends ffmpeg, if it still runs, with everything it started. It returns
+// Close ends ffmpeg, if it runs, with everything it started. It returns
 // what the last Read did, but nil for io.EOF and for a Stream left early.
 func (s *Stream) Close() error {
 	if s.state == nil {
 		s.state = os.ErrClosed
-		return s.p.stop()
+		return s.from.stop()
 	}
 	if errors.Is(s.state, io.EOF) || errors.Is(s.state, os.ErrClosed) {
 		return nil

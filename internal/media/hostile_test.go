@@ -169,7 +169,7 @@ func TestDecode_forgedGap(t *testing.T) {
 			if got < time.Hour+toneSeconds*time.Second-slack || got > tt.longest+slack {
 				t.Errorf("got %v of sound", got)
 			}
-			usage, ok := s.p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+			usage, ok := toolOf(s).cmd.ProcessState.SysUsage().(*syscall.Rusage)
 			if !ok || usage.Maxrss > 3<<19 {
 				t.Errorf("it took %d KiB of memory", usage.Maxrss)
 			}

@@ -135,7 +135,7 @@ func TestStream_endsWithItsGroup(t *testing.T) {
 			if _, err := io.ReadFull(s, make([]byte, 1000)); err != nil {
 				t.Fatal(err)
 			}
-			parent := s.p.cmd.Process.Pid
+			parent := toolOf(s).cmd.Process.Pid
 			child := childOf(t, parent)
 			if !alive(parent) || !alive(child) {
 				t.Fatal("ffmpeg and its child should be running")
@@ -178,7 +178,7 @@ func TestStream_killed(t *testing.T) {
 	if _, err := io.ReadFull(s, make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(s.p.cmd.Process.Pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(toolOf(s).cmd.Process.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	_, err = io.Copy(io.Discard, s)
@@ -401,7 +401,7 @@ func TestWorkerProcess(t *testing.T) {
 	if _, err := io.ReadFull(s, make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Printf("\ndecoding in %d\n", s.p.cmd.Process.Pid)
+	fmt.Printf("\ndecoding in %d\n", toolOf(s).cmd.Process.Pid)
 	<-t.Context().Done()
 }
 

@@ -104,6 +104,11 @@ func script(t testing.TB, name, content string) string {
 	return path
 }
 
+// toolOf returns the ffmpeg that a Stream comes from.
+func toolOf(s *Stream) *process {
+	return s.from.(*process) //nolint:errcheck,forcetypeassert // a test of a file that needs one
+}
+
 // samples decodes a file to its end.
 func samples(ctx context.Context, m *Media, path string) ([]int16, error) {
 	s, err := m.Decode(ctx, path, mono)
