@@ -98,6 +98,9 @@ func (d *decoder) decode(ctx context.Context, windows []audio.Window) ([]transcr
 			found, err := d.p.engine.Decode(ctx, d.model, d.o, w.PCM(d.pcm, d.chunk.From))
 			took[i] = time.Since(begun)
 			parts[i] = transcription.Part{Piece: w.Piece(), Segments: place(found, w)}
+			if err == nil {
+				count(ctx, w.End-w.Start)
+			}
 			return err
 		})
 	}

@@ -175,6 +175,10 @@ type Steps interface {
 	Claim(ctx context.Context, s Step, worker string, lease time.Duration) (Lease, error)
 	// Renew extends the lease. Conflict: it is lost, or the run is over.
 	Renew(ctx context.Context, l Lease, lease time.Duration) error
+	// Hear raises the progress by what was heard of the chunk that is being transcribed, in
+	// all of this attempt. That of a range it leaves as it is. Conflict: the lease is lost, or
+	// the run is over.
+	Hear(ctx context.Context, l Lease, heard audio.Samples) error
 	// Release hands the step back to be dispatched again after the delay. An
 	// attempt that was merely interrupted does not count.
 	Release(ctx context.Context, l Lease, after time.Duration, interrupted bool) error

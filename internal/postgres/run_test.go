@@ -135,6 +135,7 @@ func writes(db *postgres.DB) map[string]struct {
 		}},
 		"Complete": {pipeline.Merge, func(t *testing.T, l pipeline.Lease) error { return db.Complete(t.Context(), l, transcript()) }},
 		"Renew":    {pipeline.Transcribe, func(t *testing.T, l pipeline.Lease) error { return db.Renew(t.Context(), l, leaseOf) }},
+		"Hear":     {pipeline.Transcribe, func(t *testing.T, l pipeline.Lease) error { return db.Hear(t.Context(), l, audio.SampleRate) }},
 		"Release":  {pipeline.Transcribe, func(t *testing.T, l pipeline.Lease) error { return db.Release(t.Context(), l, 0, false) }},
 		"Fail":     {pipeline.Merge, func(t *testing.T, l pipeline.Lease) error { return db.Fail(t.Context(), l, gaveUp) }},
 	}

@@ -138,7 +138,7 @@ func (db *DB) Claim(ctx context.Context, s pipeline.Step, worker string, lease t
 	}
 	l := pipeline.Lease{Step: s, Worker: worker}
 	q := db.bun.NewUpdate().Model((*stepRow)(nil)).TableExpr("runs AS t").
-		Set("state = ?", running).Set("attempts = s.attempts + 1").Set("worker = ?", worker).
+		Set("state = ?", running).Set("attempts = s.attempts + 1").Set("heard_samples = 0").Set("worker = ?", worker).
 		Set("lease_token = gen_random_uuid()").Set("lease_until = clock_timestamp() + make_interval(secs => ?)", lease.Seconds()).
 		Where("t.id = s.transcription_id").Where("t.run = s.run").Where("t.status IN (?)", bun.List(living())).
 		Where("s.state = ?", dispatched).Where("s.gen = ?", s.Gen).Where("s.attempts < s.max_attempts").Where(hasty)

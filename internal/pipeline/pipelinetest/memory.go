@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/turboscribe/turboscribe/internal/audio"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/transcription"
@@ -48,6 +49,7 @@ type run struct {
 	chunks  []pipeline.Chunk
 	results map[int]pipeline.ChunkResult
 	past    []attempt               // earlier runs, the latest last
+	heard   audio.Samples           // the most that was told of a chunk in work
 	asked   []transcription.Segment // of a range: the text when it was asked for
 }
 

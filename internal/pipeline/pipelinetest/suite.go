@@ -413,6 +413,7 @@ func testFailed(t *testing.T, b *bench) {
 	must(t, b.Fail(t.Context(), l, transcription.Failure{Code: "no_audio", Message: "There is no sound."}))
 	wantConflict(t, b.Fail(t.Context(), l, transcription.Failure{Code: "again", Message: "Again."}))
 	wantConflict(t, b.Renew(t.Context(), l, long))
+	wantConflict(t, b.Hear(t.Context(), l, audio.SampleRate))
 	wantConflict(t, b.FinishPrepare(t.Context(), l, source))
 	_, err := b.Run(t.Context(), ref)
 	wantConflict(t, err)
