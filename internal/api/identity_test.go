@@ -35,7 +35,7 @@ func (idle) Identify(context.Context, auth.Handshake, auth.ProviderAnswer) (auth
 func (w *world) addIdentity(t *testing.T, who string) {
 	t.Helper()
 	k := auth.IdentityKey{Provider: "id", Issuer: "https://id.example.com", Subject: who}
-	err := w.accounts.AddIdentity(t.Context(), auth.Identity{IdentityKey: k, UserID: w.ids[who], CreatedAt: w.clock.Now(), UsedAt: w.clock.Now()}, auth.Entry{Action: auth.IdentityLinked})
+	err := w.accounts.AddIdentity(t.Context(), auth.Identity{IdentityKey: k, UserID: w.ids[who], CreatedAt: w.clock.Now(), UsedAt: w.clock.Now()}, 0, auth.Entry{Action: auth.IdentityLinked})
 	if err != nil && !fault.Is(err, fault.Conflict) {
 		t.Fatal(err)
 	}

@@ -81,9 +81,9 @@ func (s *Service) ForgotPassword(ctx context.Context, email string) error {
 	return s.ask(ctx, ResetMail, email)
 }
 
-// ResetPassword sets another password by the token of such a mail, and ends all sign-ins and
-// API keys: who does not know the password does not know who has used the account.
-// Invalid ticket_invalid, or as for Register.
+// ResetPassword sets another password by the token of such a mail, and ends all sign-ins,
+// API keys and links to providers: who does not know the password does not know who has used
+// the account, and has left a way in. Invalid ticket_invalid, or as for Register.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) error {
 	t, err := s.ticket(ctx, token, ResetPassword)
 	if err != nil {

@@ -28,6 +28,9 @@ type Identity struct {
 	UsedAt    time.Time
 }
 
+// Facts returns what the audit log tells of an identity.
+func (i *Identity) Facts() map[string]any { return map[string]any{"provider": i.Provider} }
+
 // IdentityStore keeps who is who elsewhere.
 type IdentityStore interface {
 	// SpendHandshake has a handshake not finished a second time, by whatever process.
@@ -42,9 +45,10 @@ type IdentityStore interface {
 	// entry to the audit log. Conflict email_taken, identity_taken.
 	CreateUserWith(ctx context.Context, u *User, i Identity, e Entry) error
 	// AddIdentity adds a way in, and an entry to the audit log. Conflict identity_taken:
-	// it is somebody's already; identity_exists: the user has another of that provider.
-	// NotFound: there is no such user.
-	AddIdentity(ctx context.Context, i Identity, e Entry) error
+	// it is somebody's already; identity_exists: the user has another of that provider;
+	// password_changed: the generation of the user is another by now. NotFound: there is no
+	// such user.
+	AddIdentity(ctx context.Context, i Identity, generation int, e Entry) error
 	// RemoveIdentity removes a user's identity of a provider, and adds an entry to the
 	// audit log. NotFound: there is none. Conflict last_way_in: the user has no password,
 	// and no identity of the others.
@@ -172,12 +176,13 @@ func (s *Service) link(ctx context.Context, who Actor, p Provider, c Claim) erro
 		return fault.New(fault.Forbidden, "Nobody knows yet whether the address of your account is yours. Confirm it first, or link a provider that knows it as yours.").
 			WithCode("email_not_verified")
 	}
+	u.Generation = who.generation // of the sign-in: what has ended it meanwhile ends this as well
 	return s.addIdentity(ctx, u, p, c)
 }
 
 // addIdentity gives a user another way in, and tells them by mail.
 func (s *Service) addIdentity(ctx context.Context, u *User, p Provider, c Claim) error {
-	if err := s.store.AddIdentity(ctx, s.newIdentity(u.ID, p, c), s.identityEntry(ctx, IdentityLinked, u.ID, p.Name())); err != nil {
+	if err := s.store.AddIdentity(ctx, s.newIdentity(u.ID, p, c), u.Generation, s.identityEntry(ctx, IdentityLinked, u.ID, p.Name())); err != nil {
 		return err
 	}
 	return s.notify(ctx, u, LinkNotice)

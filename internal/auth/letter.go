@@ -24,7 +24,7 @@ func (s *Service) letter(ctx context.Context, m *Mail) (*Letter, error) {
 	case VerificationMail:
 		return s.verificationLetter(ctx, m, u)
 	case PasswordNotice:
-		return s.notice(m, "Your password was changed", "The password of your account was changed, and other devices were signed out. If it was set by a mail, API keys were revoked, too."), nil
+		return s.notice(m, "Your password was changed", "The password of your account was changed, and other devices were signed out. If it was set by a mail, API keys were revoked and links to other providers removed, too."), nil
 	case AddressNotice:
 		return s.notice(m, "Your address was changed", "Your account has another e-mail address from now on. Mail about it no longer comes here."), nil
 	case LinkNotice:

@@ -41,14 +41,15 @@ type PasswordChange struct {
 	Keep   uuid.UUID  // the sign-in that does not end; zero: all end
 	Keys   bool       // the API keys end, too
 	Ticket *TokenHash // that allows it and is used up; nil: none is needed
-	Entry  Entry      // one of each key that ends is like it
+	Entry  Entry      // those of each key and each identity that end are like it
 }
 
 // CredentialStore keeps what people sign in with.
 type CredentialStore interface {
 	// ChangePassword changes it, ends sign-ins and, if asked to, API keys, makes every ticket of the user useless,
 	// forgets waiting VerificationMails of theirs to other addresses, and moves the
-	// generation on, all or nothing. With a ticket the user's address is verified besides.
+	// generation on, all or nothing. With a ticket the user's address is verified besides,
+	// and their identities end.
 	// Conflict: Old is not the hash any more. NotFound: the ticket is gone.
 	ChangePassword(ctx context.Context, c PasswordChange) error
 	// CreateTicket inserts a ticket and forgets those of the user that expired before it.

@@ -78,8 +78,8 @@ func dropTickets(ctx context.Context, tx bun.Tx, user uuid.UUID) error {
 
 // ChangePassword changes it, ends sign-ins and, if asked to, API keys, makes every ticket of the user useless,
 // forgets waiting verifications of other addresses, and moves the generation on, all or
-// nothing. With a ticket the user's address is verified besides. Conflict: Old is not the
-// hash any more. NotFound: the ticket is gone.
+// nothing. With a ticket the user's address is verified besides, and their identities end.
+// Conflict: Old is not the hash any more. NotFound: the ticket is gone.
 func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordChange) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := replaceHash(ctx, tx, c); err != nil {
@@ -87,6 +87,9 @@ func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordChange) error {
 		}
 		if c.Ticket != nil {
 			if err := useTicket(ctx, tx, c.UserID, *c.Ticket); err != nil {
+				return err
+			}
+			if err := deleteIdentities(ctx, tx, c.UserID, c.Entry); err != nil {
 				return err
 			}
 		}

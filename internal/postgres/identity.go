@@ -83,10 +83,16 @@ func (db *DB) CreateUserWith(ctx context.Context, u *auth.User, i auth.Identity,
 }
 
 // AddIdentity adds a way in, and an entry to the audit log. Conflict identity_taken: it is
-// somebody's already; identity_exists: the user has another of that provider. NotFound:
-// there is no such user.
-func (db *DB) AddIdentity(ctx context.Context, i auth.Identity, e auth.Entry) error {
-	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error { return addIdentity(ctx, tx, i, e) })
+// somebody's already; identity_exists: the user has another of that provider;
+// password_changed: the generation of the user is another by now. NotFound: there is no such
+// user.
+func (db *DB) AddIdentity(ctx context.Context, i auth.Identity, generation int, e auth.Entry) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := sameGeneration(ctx, tx, i.UserID, generation, "SHARE"); err != nil {
+			return err
+		}
+		return addIdentity(ctx, tx, i, e)
+	})
 	return wrap(err, "add an identity to %s", i.UserID)
 }
 
@@ -115,6 +121,23 @@ func identityConflict(ctx context.Context, tx bun.Tx, i auth.Identity) error {
 		return fault.New(fault.Conflict, "Your account is linked with that provider already. Remove that link first.").WithCode("identity_exists")
 	}
 	return fault.New(fault.Conflict, "Another account is linked with you there. Sign in to that one, and remove the link first.").WithCode("identity_taken")
+}
+
+// deleteIdentities deletes all identities of a user, with an entry for each.
+func deleteIdentities(ctx context.Context, tx bun.Tx, user uuid.UUID, e auth.Entry) error {
+	var rows []identityRow
+	if err := tx.NewDelete().Model(&rows).Where("user_id = ?", user).Returning("*").Scan(ctx); err != nil {
+		return err
+	}
+	e.Action = auth.IdentityUnlinked
+	for i := range rows {
+		gone := rows[i].domain()
+		e.Details = gone.Facts()
+		if err := audit(ctx, tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RemoveIdentity removes a user's identity of a provider, and adds an entry to the audit

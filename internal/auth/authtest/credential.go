@@ -68,14 +68,42 @@ func (s *Store) ChangePassword(_ context.Context, c auth.PasswordChange) error {
 	s.dropTickets(u)
 	s.end(c.At, func(session auth.Session) bool { return session.UserID == u.ID && session.FamilyID != c.Keep })
 	if c.Keys {
-		for _, k := range s.keysOf(u.ID) {
-			delete(s.keys, k.ID)
-			if err := s.addEntry(auth.Entry{Action: auth.KeyRevoked, UserID: c.Entry.UserID, SubjectID: u.ID, IP: c.Entry.IP, RequestID: c.Entry.RequestID, Details: k.Facts()}); err != nil {
-				return err
-			}
+		if err := s.dropKeys(u.ID, c.Entry); err != nil {
+			return err
+		}
+	}
+	if c.Ticket != nil {
+		if err := s.dropIdentities(u.ID, c.Entry); err != nil {
+			return err
 		}
 	}
 	return s.addEntry(c.Entry)
+}
+
+// dropKeys ends all keys of a user, with an entry for each.
+func (s *Store) dropKeys(user uuid.UUID, e auth.Entry) error {
+	e.Action = auth.KeyRevoked
+	for _, k := range s.keysOf(user) {
+		delete(s.keys, k.ID)
+		e.Details = k.Facts()
+		if err := s.addEntry(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropIdentities is dropKeys for ways in by providers.
+func (s *Store) dropIdentities(user uuid.UUID, e auth.Entry) error {
+	e.Action = auth.IdentityUnlinked
+	for _, i := range s.identitiesOf(user) {
+		delete(s.identities, i.IdentityKey)
+		e.Details = i.Facts()
+		if err := s.addEntry(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // VerifyEmail implements auth.CredentialStore.

@@ -74,9 +74,12 @@ func (s *Store) CreateUserWith(_ context.Context, u *auth.User, i auth.Identity,
 }
 
 // AddIdentity implements auth.IdentityStore.
-func (s *Store) AddIdentity(_ context.Context, i auth.Identity, e auth.Entry) error {
+func (s *Store) AddIdentity(_ context.Context, i auth.Identity, generation int, e auth.Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if u, ok := s.users[i.UserID]; ok && u.Generation != generation {
+		return fault.New(fault.Conflict, "The password was changed at this moment.").WithCode("password_changed")
+	}
 	return s.addIdentity(i, e)
 }
 

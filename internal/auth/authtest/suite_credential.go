@@ -71,6 +71,7 @@ func testChangePassword(t *testing.T, s auth.Store) {
 	u := addUser(t, s)
 	kept, ended := addSession(t, s, u.ID, "kept"), addSession(t, s, u.ID, "ended")
 	key := addKey(t, s, u.ID, "goes on")
+	addIdentity(t, s, u.ID, "id")
 	ticket := newTicket(u.ID, "reset", u.Email)
 	addTicket(t, s, ticket)
 	waiting := auth.Mail{ID: newID(t), Kind: auth.VerificationMail, To: u.Email, UserID: u.ID, CreatedAt: start}
@@ -87,6 +88,10 @@ func testChangePassword(t *testing.T, s auth.Store) {
 	if _, _, err := s.KeyByHash(t.Context(), key.Hash); err != nil {
 		t.Errorf("a key has ended that was to go on: %v", err)
 	}
+	if left, err := s.Identities(t.Context(), u.ID); err != nil || len(left) != 1 {
+		t.Errorf("got %+v, %v, want the provider still linked", left, err)
+	}
+	wantCode(t, s.AddIdentity(t.Context(), newIdentity(u.ID, "late", "7"), 0, linkedEntry(u.ID)), "password_changed")
 	left := signIns(t, s, u.ID, auth.Cursor{}, 10)
 	if len(left) != 1 || left[0].ID != kept.FamilyID {
 		t.Errorf("got %+v, want only %s, without %s", left, kept.FamilyID, ended.FamilyID)
@@ -144,6 +149,8 @@ func testChangePasswordAndKeys(t *testing.T, s auth.Store) {
 func testChangePasswordByTicket(t *testing.T, s auth.Store) {
 	u := addUser(t, s)
 	addSession(t, s, u.ID, "ended")
+	addIdentity(t, s, u.ID, "id")
+	addIdentity(t, s, u.ID, "corp")
 	ticket, other := newTicket(u.ID, "reset", u.Email), newTicket(u.ID, "other", u.Email)
 	addTicket(t, s, ticket)
 	addTicket(t, s, other)
@@ -158,6 +165,13 @@ func testChangePasswordByTicket(t *testing.T, s auth.Store) {
 	}
 	if left := signIns(t, s, u.ID, auth.Cursor{}, 10); len(left) != 0 || hasTicket(t, s, ticket) || hasTicket(t, s, other) {
 		t.Errorf("%+v or tickets are left", left)
+	}
+	if left, err := s.Identities(t.Context(), u.ID); err != nil || len(left) != 0 {
+		t.Errorf("got %+v, %v, want no other way in", left, err)
+	}
+	entries, err := s.Entries(t.Context(), auth.EntryFilter{Action: auth.IdentityUnlinked, Limit: 10})
+	if err != nil || len(entries) != 2 || entries[0].SubjectID != u.ID || entries[0].Details["provider"] == entries[1].Details["provider"] {
+		t.Errorf("got %+v, %v, want an entry for each", entries, err)
 	}
 	change.Old, change.New = "new", "newer"
 	if err := s.ChangePassword(t.Context(), change); !fault.Is(err, fault.NotFound) {

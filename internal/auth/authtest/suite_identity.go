@@ -27,7 +27,7 @@ func linkedEntry(user uuid.UUID) auth.Entry {
 func addIdentity(t *testing.T, s auth.Store, user uuid.UUID, provider string) auth.Identity {
 	t.Helper()
 	i := newIdentity(user, provider, "7")
-	if err := s.AddIdentity(t.Context(), i, linkedEntry(user)); err != nil {
+	if err := s.AddIdentity(t.Context(), i, 0, linkedEntry(user)); err != nil {
 		t.Fatal(err)
 	}
 	return i
@@ -137,10 +137,10 @@ func testIdentityConflicts(t *testing.T, s auth.Store) {
 	if err := s.CreateUser(t.Context(), bob); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, s.AddIdentity(t.Context(), newIdentity(bob.ID, "id", "7"), linkedEntry(bob.ID)), "identity_taken")
-	wantCode(t, s.AddIdentity(t.Context(), newIdentity(u.ID, "id", "8"), linkedEntry(u.ID)), "identity_exists")
+	wantCode(t, s.AddIdentity(t.Context(), newIdentity(bob.ID, "id", "7"), 0, linkedEntry(bob.ID)), "identity_taken")
+	wantCode(t, s.AddIdentity(t.Context(), newIdentity(u.ID, "id", "8"), 0, linkedEntry(u.ID)), "identity_exists")
 	nobody := newID(t)
-	if err := s.AddIdentity(t.Context(), newIdentity(nobody, "id", "9"), linkedEntry(nobody)); !fault.Is(err, fault.NotFound) {
+	if err := s.AddIdentity(t.Context(), newIdentity(nobody, "id", "9"), 0, linkedEntry(nobody)); !fault.Is(err, fault.NotFound) {
 		t.Errorf("nobody's: got %v, want not_found", err)
 	}
 	entries, err := s.Entries(t.Context(), auth.EntryFilter{Action: auth.IdentityLinked, Limit: 10})
