@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/rate"
 )
@@ -33,9 +31,9 @@ type attempt struct {
 // minutes. All networks together wait up to a minute, or a botnet would have as many
 // attempts as it has machines. A device on which its owner has signed in before has
 // attempts of its own, which nobody else can use up.
-func (s *Service) begin(ctx context.Context, name string, user uuid.UUID) (attempt, error) {
+func (s *Service) begin(ctx context.Context, name string, u *User) (attempt, error) {
 	from := OriginOf(ctx)
-	if device, known := s.knownDevice(user, from.Device); known {
+	if device, known := s.knownDevice(u, from.Device); known {
 		a, wait := s.attempt(ctx, ofKnown("device "+device))
 		return a, tooManyAttempts(wait, "")
 	}

@@ -252,3 +252,36 @@ func TestService_Login_longName(t *testing.T) {
 		t.Errorf("got %v, with a bucket of %d bytes", err, buckets.bytes)
 	}
 }
+
+// TestService_Login_manyDevices: each sign-in makes a device known, and each device had
+// attempts of its own, for a year and whatever became of the password. A thief who had known
+// it had as many guesses at the next one, and at codes, as they had made devices known.
+func TestService_Login_manyDevices(t *testing.T) {
+	t.Parallel()
+	m := newMailed(t)
+	owner := register(t, m.Service)
+	devices := m.devices(t, 50)
+	if err := m.ChangePassword(t.Context(), m.who(t, owner), password, next, false); err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for _, device := range devices {
+		for range 10 {
+			if _, err := m.Login(from(t, "10.0.0.1", device), ada, password); code(err) == "wrong_credentials" {
+				compared++
+			}
+		}
+	}
+	if compared != 5 {
+		t.Errorf("%d passwords were compared at once, want as many as of one network", compared)
+	}
+}
+
+// devices signs in so many times.
+func (m mailed) devices(t *testing.T, n int) (known []string) {
+	t.Helper()
+	for range n {
+		known = append(known, m.login(t, ada, password, "").Device)
+	}
+	return known
+}

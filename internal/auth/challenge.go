@@ -120,17 +120,22 @@ func challengeInvalid(err error) error {
 }
 
 // codesAt names those who try the codes of an account and can be told from others: its
-// owner on a device that is known, and everybody else. Who gets here has the password, so
-// a new one gives the owner attempts that the other has not used up.
+// owner on the devices that are known, and everybody else. Devices have no attempts of their
+// own, or whoever makes themselves known on many could try as many times more codes. Who gets
+// here has the password, so a new one gives the owner attempts that the other has not used up.
 func (s *Service) codesAt(ctx context.Context, u *User) string {
-	if device, known := s.knownDevice(u.ID, OriginOf(ctx).Device); known {
-		return "device " + device
+	if _, known := s.knownDevice(u, OriginOf(ctx).Device); known {
+		return codesBy("devices", u)
 	}
-	return fmt.Sprintf("account %s after %d changes", u.ID, u.Generation)
+	return codesBy("anybody", u)
 }
 
-// beginCode is begin for codes. They are short, so it takes longer sooner: 150 or so can be
-// tried a day, of a million of which three are right.
+func codesBy(who string, u *User) string {
+	return fmt.Sprintf("account %s after %d changes by %s", u.ID, u.Generation, who)
+}
+
+// beginCode is begin for codes. They are short, so it takes longer sooner: some 150 can be
+// tried a day by each of those who can be told apart, of a million of which three are right.
 func (s *Service) beginCode(ctx context.Context, key string) (attempt, error) {
 	a, wait := s.attempt(ctx, slower("codes of "+key, step{5, time.Minute}, step{20, 10 * time.Minute}))
 	return a, tooManyAttempts(wait, "")

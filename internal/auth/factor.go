@@ -247,7 +247,7 @@ func (s *Service) confirmBoth(ctx context.Context, who Actor, password, code str
 	if !u.HasFactor() {
 		return nil, fault.New(fault.NotFound, "Your account has no second factor.")
 	}
-	guess, err := s.beginCode(ctx, "sign-in "+who.SessionID.String())
+	guess, err := s.beginCode(ctx, codesBy("sign-ins", u))
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func (s *Service) open(ctx context.Context, u *User) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Device, g.DeviceExpires, err = s.newDevice(u.ID)
+	g.Device, g.DeviceExpires, err = s.newDevice(u)
 	return g, err
 }
 

@@ -168,7 +168,7 @@ func (s *Service) Login(ctx context.Context, email, password string) (*Grant, er
 	if err != nil {
 		return nil, err
 	}
-	guess, err := s.begin(ctx, email, u.ID)
+	guess, err := s.begin(ctx, email, u)
 	if err != nil {
 		return nil, err
 	}
