@@ -29,7 +29,8 @@ type resetJSON struct {
 }
 
 type ticketJSON struct {
-	Token string `json:"token"`
+	Token    string `json:"token"`
+	Password string `json:"password"`
 }
 
 // unverifiedJSON is the answer to who has registered and cannot be signed in yet.
@@ -75,5 +76,5 @@ func (s *Server) resendVerification(c echo.Context) error {
 }
 
 func (s *Server) verifyEmail(c echo.Context) error {
-	return carryOut(c, http.StatusNoContent, func(ctx context.Context, in ticketJSON) error { return s.auth.VerifyEmail(ctx, in.Token) })
+	return carryOut(c, http.StatusNoContent, func(ctx context.Context, in ticketJSON) error { return s.auth.VerifyEmail(ctx, in.Token, in.Password) })
 }

@@ -69,7 +69,8 @@ func TestChangeEmail(t *testing.T) {
 	w.do(t, call{actor: "user", method: "PUT", path: "/api/v1/me/email", body: `{"currentPassword":"` + password + `","email":"other@example.com"}`}).expect(t, 202, "")
 	w.do(t, call{actor: "user", method: "PUT", path: "/api/v1/me/email", body: `{"currentPassword":"` + password + `","email":"new@example.com"}`}).expect(t, 202, "")
 	token := w.token(t, "new@example.com", "verify")
-	w.post(t, "email/verify", `{"token":"`+token+`"}`).expect(t, 204, "")
+	w.post(t, "email/verify", `{"token":"`+token+`","password":"wrong"}`).expect(t, 403, "wrong_password")
+	w.post(t, "email/verify", `{"token":"`+token+`","password":"`+password+`"}`).expect(t, 204, "")
 	me := data[struct {
 		Email         string
 		EmailVerified bool
@@ -85,6 +86,9 @@ func TestChangeEmail(t *testing.T) {
 func TestAccountPage(t *testing.T) {
 	t.Parallel()
 	got := newWorld(t).do(t, call{path: "/account"})
+	if !strings.Contains(got.body, "Whoever opened the account knows its password") {
+		t.Error("who confirms an address is not warned")
+	}
 	csp := got.Header.Get("Content-Security-Policy")
 	if got.StatusCode != http.StatusOK || strings.Count(csp, "'sha256-") != 2 || strings.Contains(csp, "unsafe") {
 		t.Errorf("got %d with %s", got.StatusCode, csp)

@@ -33,6 +33,8 @@ const (
 	IdentityLinked   Action = "identity.linked"   // details: provider
 	IdentityUnlinked Action = "identity.unlinked" // details: provider
 
+	AccountHandedOver Action = "account.handed_over" // to whom a provider knows by its address; details: provider
+
 	TranscriptionDeleted Action = "transcription.deleted" // with its recording
 	LinkCreated          Action = "link.created"          // to a transcription; details: access
 	LinkRevoked          Action = "link.revoked"

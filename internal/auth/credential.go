@@ -44,17 +44,22 @@ func (s *Service) confirm(ctx context.Context, who Actor, password string) (*Use
 	if err != nil {
 		return nil, err
 	}
+	return u, s.compare(ctx, guess, u, password)
+}
+
+// compare is what a guess is about. Forbidden wrong_password.
+func (s *Service) compare(ctx context.Context, guess attempt, u *User, password string) error {
 	ok, _, err := s.knows(ctx, u, password)
 	if ok || err != nil {
 		guess.undo(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !ok {
-		return nil, s.refuse(ctx, u, fault.New(fault.Forbidden, "That is not your present password.").WithCode("wrong_password"))
+		return s.refuse(ctx, u, fault.New(fault.Forbidden, "That is not the present password of the account.").WithCode("wrong_password"))
 	}
-	return u, nil
+	return nil
 }
 
 func (s *Service) setPassword(ctx context.Context, u *User, password string, c PasswordChange) error {
@@ -104,9 +109,11 @@ func (s *Service) ResendVerification(ctx context.Context, email string) error {
 }
 
 // VerifyEmail proves by the token of such a mail that the address is the user's. Where
-// they have asked for another one, this makes the change. Invalid ticket_invalid.
-// Conflict email_taken.
-func (s *Service) VerifyEmail(ctx context.Context, token string) error {
+// they have asked for another one, this makes the change. With the password of the account,
+// which is not needed, they prove that it is they who opened it, see User.Owned. Invalid
+// ticket_invalid. Conflict email_taken. Forbidden wrong_password. RateLimited
+// too_many_attempts.
+func (s *Service) VerifyEmail(ctx context.Context, token, password string) error {
 	t, err := s.ticket(ctx, token, VerifyEmail)
 	if err != nil {
 		return err
@@ -115,12 +122,17 @@ func (s *Service) VerifyEmail(ctx context.Context, token string) error {
 	if err != nil {
 		return spent(err)
 	}
+	if password != "" {
+		if err := s.vouch(ctx, u, password); err != nil {
+			return err
+		}
+	}
 	changed := t.Email != u.Email
 	entry := Entry{Action: EmailVerified, UserID: u.ID, SubjectID: u.ID}
 	if changed {
 		entry.Action = EmailChanged
 	}
-	if err := s.store.VerifyEmail(ctx, *t, s.now(), origin(ctx, entry)); err != nil {
+	if err := s.store.VerifyEmail(ctx, Verification{Ticket: *t, At: s.now(), Owned: password != "", Entry: origin(ctx, entry)}); err != nil {
 		return spent(err)
 	}
 	s.rights.forget(u.ID)
@@ -128,6 +140,15 @@ func (s *Service) VerifyEmail(ctx context.Context, token string) error {
 		return nil
 	}
 	return s.notify(ctx, u, AddressNotice) // at the address before
+}
+
+// vouch has who holds a ticket prove with the password that the account is theirs.
+func (s *Service) vouch(ctx context.Context, u *User, password string) error {
+	guess, err := s.begin(ctx, u.Email, u)
+	if err != nil {
+		return err
+	}
+	return s.compare(ctx, guess, u, password)
 }
 
 // ChangeEmail has a mail sent to an address that the caller wants to have instead. It is

@@ -167,7 +167,7 @@ func TestService_ResetPassword_tooLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, token := m.one(t, "reset")
-	if err := m.VerifyEmail(t.Context(), token); code(err) != "ticket_invalid" {
+	if err := m.VerifyEmail(t.Context(), token, ""); code(err) != "ticket_invalid" {
 		t.Errorf("for another purpose: got %v, want ticket_invalid", err)
 	}
 	m.advance(30 * time.Minute)
@@ -240,7 +240,7 @@ func TestService_VerifyEmail_required(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, second := m.one(t, "verify")
-	if err := m.VerifyEmail(t.Context(), second); err != nil {
+	if err := m.VerifyEmail(t.Context(), second, ""); err != nil {
 		t.Fatal(err)
 	}
 	u, err := m.Me(t.Context(), m.who(t, m.login(t, ada, password, "")))
@@ -250,7 +250,7 @@ func TestService_VerifyEmail_required(t *testing.T) {
 	if err := m.ResendVerification(t.Context(), ada); err != nil || len(m.post(t)) != 0 {
 		t.Errorf("got %v or a letter for what is verified", err)
 	}
-	if err := m.VerifyEmail(t.Context(), first); err != nil {
+	if err := m.VerifyEmail(t.Context(), first, ""); err != nil {
 		t.Errorf("the first link, which came late: got %v", err)
 	}
 	if err := m.EnsureAdmin(t.Context(), "root@example.com", password); err != nil {
@@ -296,7 +296,7 @@ func TestService_ChangeEmail(t *testing.T) {
 		t.Errorf("the letter goes to %s", to)
 	}
 	m.login(t, ada, password, "") // until it is confirmed
-	if err := m.VerifyEmail(t.Context(), token); err != nil {
+	if err := m.VerifyEmail(t.Context(), token, ""); err != nil {
 		t.Fatal(err)
 	}
 	m.login(t, ada, password, "wrong_credentials")
@@ -375,5 +375,8 @@ func TestService_letters(t *testing.T) {
 	letters := m.post(t)
 	if len(letters) != 1 || !strings.Contains(letters[0].Text, "https://scribe.example.com/account#verify=") {
 		t.Errorf("got %+v", letters)
+	}
+	if !strings.Contains(letters[0].Text, "Whoever opened the account knows its password.") {
+		t.Errorf("got %q, want a warning to who has not", letters[0].Text)
 	}
 }

@@ -53,6 +53,11 @@ type IdentityStore interface {
 	// audit log. NotFound: there is none. Conflict last_way_in: the user has no password,
 	// and no identity of the others.
 	RemoveIdentity(ctx context.Context, user uuid.UUID, provider string, others []string, e Entry) error
+	// HandOver makes an identity the one way into an account: its password, keys, other
+	// identities, sign-ins and tickets end, and it is Owned. It adds e and an entry of each
+	// key and identity that ends to the audit log. Conflict identity_taken;
+	// password_changed: the generation of the user is another by now.
+	HandOver(ctx context.Context, i Identity, generation int, e Entry) error
 }
 
 // Handoff sends a browser to a provider.
@@ -220,14 +225,31 @@ func (s *Service) welcome(ctx context.Context, p Provider, c Claim) (*User, erro
 		return nil, s.refuse(ctx, u, fault.New(fault.Conflict, "There is an account with your e-mail address. Sign in to it as you do otherwise, "+
 			"and link %s then.", p.Label()).WithCode("link_required"))
 	}
+	if !u.Owned() {
+		return s.handOver(ctx, u, p, c)
+	}
 	return u, s.addIdentity(ctx, u, p, c)
 }
 
 // linkable reports whether an address is enough to be given another way into an account.
 // Who has registered an address without having it waits for its owner to come and share
-// the account. What administers an installation is worth more than an address.
+// the account. What administers an installation is worth more than an address, and so is a
+// second factor of whoever it may be.
 func linkable(u *User) bool {
-	return u.Verified() && !u.Disabled() && u.Role != Admin
+	return u.Verified() && !u.Disabled() && u.Role != Admin && (u.Owned() || !u.HasFactor())
+}
+
+// handOver gives an account to whom a provider knows by its address: somebody else may have
+// opened it, and waits with its password for the day on which they come.
+func (s *Service) handOver(ctx context.Context, u *User, p Provider, c Claim) (*User, error) {
+	if err := s.store.HandOver(ctx, s.newIdentity(u.ID, p, c), u.Generation, s.identityEntry(ctx, AccountHandedOver, u.ID, p.Name())); err != nil {
+		return nil, err
+	}
+	s.rights.forget(u.ID)
+	if err := s.notify(ctx, u, HandOverNotice); err != nil {
+		return nil, err
+	}
+	return s.store.User(ctx, u.ID)
 }
 
 // createFor makes an account without a password.
@@ -241,7 +263,7 @@ func (s *Service) createFor(ctx context.Context, email string, p Provider, c Cla
 		return nil, err
 	}
 	now := s.now()
-	u := &User{ID: id, Email: email, Role: Member, CreatedAt: now, VerifiedAt: now}
+	u := &User{ID: id, Email: email, Role: Member, CreatedAt: now, VerifiedAt: now, OwnedAt: now}
 	e := s.identityEntry(ctx, AccountCreated, id, p.Name())
 	e.Details["role"] = string(u.Role)
 	return u, s.store.CreateUserWith(ctx, u, s.newIdentity(id, p, c), e)

@@ -29,6 +29,9 @@ func (s *Service) letter(ctx context.Context, m *Mail) (*Letter, error) {
 		return s.notice(m, "Your address was changed", "Your account has another e-mail address from now on. Mail about it no longer comes here."), nil
 	case LinkNotice:
 		return s.notice(m, "Your account has another way in", "Your account can be signed in to by another provider from now on; which one is listed where you manage it."), nil
+	case HandOverNotice:
+		return s.notice(m, "Your account has no password any more", "Your account was signed in to by another provider, which knows this address as yours. Nobody had proved to have both the address and the password, "+
+			"so that whoever opened the account may have been somebody else: the password, API keys, other providers and sign-ins are gone. You can set a password by a mail."), nil
 	case FactorNotice:
 		return s.notice(m, "Your account has a second factor", "Signing in to your account needs a code of an authenticator app from now on, and other devices were signed out."), nil
 	case NoFactorNotice:
@@ -92,7 +95,8 @@ Confirm that it is yours within 24 hours; the link works once:
 
     %s
 
-If you know nothing of that, there is nothing to do: without the link nobody gets any further.
+Whoever opened the account knows its password. If it was not you, do not confirm the address. If you
+want to have the account, have a mail sent to set another password: that keeps everybody else out.
 `, s.issuer, s.page("verify", token))}, nil
 }
 

@@ -153,7 +153,7 @@ func (s *Service) create(ctx context.Context, email, password string, r Role) (*
 	}
 	u := &User{ID: id, Email: email, PasswordHash: hash, Role: r, CreatedAt: s.now()}
 	if r == Admin { // the address was given by who runs the installation
-		u.VerifiedAt = u.CreatedAt
+		u.VerifiedAt, u.OwnedAt = u.CreatedAt, u.CreatedAt
 	}
 	return u, s.store.CreateUser(ctx, u)
 }

@@ -18,6 +18,7 @@ type User struct {
 	DisabledAt   time.Time // zero: they may sign in
 	Quota        Quota
 	VerifiedAt   time.Time // zero: nobody knows whether the address is theirs
+	OwnedAt      time.Time // when who has the address has proved to have the rest, too; zero: see Owned
 	Generation   int       // counts the changes of what signing in rests on, by which sign-ins end
 
 	FactorSince   time.Time // when a second factor was added; zero: they have none
@@ -29,6 +30,11 @@ func (u *User) HasFactor() bool { return !u.FactorSince.IsZero() }
 
 // Verified reports whether the person has proved that the address is theirs.
 func (u *User) Verified() bool { return !u.VerifiedAt.IsZero() }
+
+// Owned reports whether it is known that the address and the password are the same person's.
+// Otherwise somebody may have opened the account with the address of another, who has
+// confirmed it since without a second thought.
+func (u *User) Owned() bool { return !u.OwnedAt.IsZero() }
 
 // Disabled reports whether an administrator keeps the person out.
 func (u *User) Disabled() bool { return !u.DisabledAt.IsZero() }

@@ -44,12 +44,20 @@ type PasswordChange struct {
 	Entry  Entry      // those of each key and each identity that end are like it
 }
 
+// Verification makes the address of a ticket the verified one of its user.
+type Verification struct {
+	Ticket
+	At    time.Time
+	Owned bool // they have proved to know the password as well
+	Entry Entry
+}
+
 // CredentialStore keeps what people sign in with.
 type CredentialStore interface {
 	// ChangePassword changes it, ends sign-ins and, if asked to, API keys, makes every ticket of the user useless,
 	// forgets waiting VerificationMails of theirs to other addresses, and moves the
-	// generation on, all or nothing. With a ticket the user's address is verified besides,
-	// and their identities end.
+	// generation on, all or nothing. With a ticket the user's address is verified besides, the
+	// account is Owned, and their identities end.
 	// Conflict: Old is not the hash any more. NotFound: the ticket is gone.
 	ChangePassword(ctx context.Context, c PasswordChange) error
 	// CreateTicket inserts a ticket and forgets those of the user that expired before it.
@@ -59,9 +67,9 @@ type CredentialStore interface {
 	Ticket(ctx context.Context, hash TokenHash, p Purpose) (*Ticket, error)
 	// VerifyEmail makes the address of a ticket the verified one of its user and uses the
 	// ticket up; where that is another address than before, all their other tickets and
-	// such mails too.
+	// such mails too, and the account is not Owned any more unless v says so.
 	// NotFound: it is gone. Conflict email_taken: somebody else has the address by now.
-	VerifyEmail(ctx context.Context, t Ticket, at time.Time, e Entry) error
+	VerifyEmail(ctx context.Context, v Verification) error
 }
 
 // issue makes a ticket and returns its token.

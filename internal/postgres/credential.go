@@ -78,7 +78,8 @@ func dropTickets(ctx context.Context, tx bun.Tx, user uuid.UUID) error {
 
 // ChangePassword changes it, ends sign-ins and, if asked to, API keys, makes every ticket of the user useless,
 // forgets waiting verifications of other addresses, and moves the generation on, all or
-// nothing. With a ticket the user's address is verified besides, and their identities end.
+// nothing. With a ticket the user's address is verified besides, the account is Owned, and
+// their identities end.
 // Conflict: Old is not the hash any more. NotFound: the ticket is gone.
 func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordChange) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -113,7 +114,7 @@ func (db *DB) ChangePassword(ctx context.Context, c auth.PasswordChange) error {
 // at this moment waits for the row, and finds another hash in it.
 func replaceHash(ctx context.Context, tx bun.Tx, c auth.PasswordChange) error {
 	n, err := affected(tx.Tx.ExecContext(ctx, `UPDATE users SET password_hash = $1, generation = generation + 1, updated_at = clock_timestamp(),
-			verified_at = CASE WHEN $2 THEN coalesce(verified_at, $3) ELSE verified_at END
+			verified_at = CASE WHEN $2 THEN coalesce(verified_at, $3) ELSE verified_at END, owned_at = CASE WHEN $2 THEN $3 ELSE owned_at END
 		WHERE id = $4 AND password_hash = $5`, c.New, c.Ticket != nil, c.At, c.UserID, c.Old))
 	if err == nil && n == 0 {
 		return fault.New(fault.Conflict, "The password was changed at this moment. Sign in with the new one.").WithCode("password_changed")
@@ -122,31 +123,37 @@ func replaceHash(ctx context.Context, tx bun.Tx, c auth.PasswordChange) error {
 }
 
 // VerifyEmail makes the address of a ticket the verified one of its user and uses the
-// ticket up; where that is another address than before, all their other tickets too.
+// ticket up; where that is another address than before, all their other tickets too, and
+// the account is not Owned any more unless v says so.
 // NotFound: it is gone. Conflict email_taken: somebody else has the address by now.
-func (db *DB) VerifyEmail(ctx context.Context, t auth.Ticket, at time.Time, e auth.Entry) error {
+func (db *DB) VerifyEmail(ctx context.Context, v auth.Verification) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var before string
-		if err := tx.NewRaw("SELECT email FROM users WHERE id = ? FOR NO KEY UPDATE", t.UserID).Scan(ctx, &before); err != nil {
+		if err := tx.NewRaw("SELECT email FROM users WHERE id = ? FOR NO KEY UPDATE", v.UserID).Scan(ctx, &before); err != nil {
 			return none(err, "There is no such account.")
 		}
-		if err := useTicket(ctx, tx, t.UserID, t.Hash); err != nil {
+		if err := useTicket(ctx, tx, v.UserID, v.Hash); err != nil {
 			return err
 		}
-		_, err := tx.NewUpdate().Model((*userRow)(nil)).Set("email = ?", t.Email).Set("verified_at = ?", at).
-			Set("updated_at = clock_timestamp()").Where("id = ?", t.UserID).Exec(ctx)
-		if sqlState(err) == uniqueViolation {
-			return fault.Wrap(err, fault.Conflict, "There is another account with that address by now.").WithCode("email_taken").With("field", "email")
-		}
-		if err != nil {
+		if err := setEmail(ctx, tx, v); err != nil {
 			return err
 		}
-		if before != t.Email {
-			if err := dropTickets(ctx, tx, t.UserID); err != nil {
+		if before != v.Email {
+			if err := dropTickets(ctx, tx, v.UserID); err != nil {
 				return err
 			}
 		}
-		return audit(ctx, tx, e)
+		return audit(ctx, tx, v.Entry)
 	})
-	return wrap(err, "verify the address of %s", t.UserID)
+	return wrap(err, "verify the address of %s", v.UserID)
+}
+
+func setEmail(ctx context.Context, tx bun.Tx, v auth.Verification) error {
+	_, err := tx.NewUpdate().Model((*userRow)(nil)).Set("email = ?", v.Email).Set("verified_at = ?", v.At).
+		Set("owned_at = CASE WHEN ? THEN ? WHEN email = ? THEN owned_at END", v.Owned, v.At, v.Email).
+		Set("updated_at = clock_timestamp()").Where("id = ?", v.UserID).Exec(ctx)
+	if sqlState(err) == uniqueViolation {
+		return fault.Wrap(err, fault.Conflict, "There is another account with that address by now.").WithCode("email_taken").With("field", "email")
+	}
+	return err
 }

@@ -167,3 +167,33 @@ func (db *DB) RemoveIdentity(ctx context.Context, user uuid.UUID, provider strin
 	})
 	return wrap(err, "remove an identity of %s", user)
 }
+
+// HandOver makes an identity the one way into an account: its password, keys, other
+// identities, sign-ins and tickets end, and it is Owned. Conflict identity_taken;
+// password_changed: the generation of the user is another by now.
+func (db *DB) HandOver(ctx context.Context, i auth.Identity, generation int, e auth.Entry) error {
+	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := sameGeneration(ctx, tx, i.UserID, generation, "NO KEY UPDATE"); err != nil {
+			return err
+		}
+		_, err := tx.NewUpdate().Model((*userRow)(nil)).Set("password_hash = ''").Set("owned_at = ?", i.CreatedAt).Set("generation = generation + 1").
+			Set("updated_at = clock_timestamp()").Where("id = ?", i.UserID).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if err := dropTickets(ctx, tx, i.UserID); err != nil {
+			return err
+		}
+		if err := endSignIns(ctx, tx, i.UserID, uuid.Nil, i.CreatedAt); err != nil {
+			return err
+		}
+		if err := deleteKeys(ctx, tx, i.UserID, e); err != nil {
+			return err
+		}
+		if err := deleteIdentities(ctx, tx, i.UserID, e); err != nil {
+			return err
+		}
+		return addIdentity(ctx, tx, i, e)
+	})
+	return wrap(err, "hand over %s", i.UserID)
+}

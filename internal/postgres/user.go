@@ -25,6 +25,7 @@ type userRow struct {
 	QuotaMinutes *int64
 	QuotaActive  *int64
 	VerifiedAt   time.Time `bun:",nullzero"`
+	OwnedAt      time.Time `bun:",nullzero"`
 	Generation   int
 
 	FactorSince   time.Time `bun:",scanonly,nullzero"`
@@ -42,7 +43,7 @@ func (r *userRow) domain() *auth.User {
 	return &auth.User{
 		ID: r.ID, Email: r.Email, PasswordHash: r.PasswordHash, Role: r.Role, CreatedAt: r.CreatedAt.UTC(), DisabledAt: utc(r.DisabledAt),
 		Quota:      auth.Quota{Bytes: r.QuotaBytes, Minutes: r.QuotaMinutes, Active: r.QuotaActive},
-		VerifiedAt: utc(r.VerifiedAt), Generation: r.Generation, FactorSince: utc(r.FactorSince), RecoveryCodes: r.RecoveryCodes,
+		VerifiedAt: utc(r.VerifiedAt), OwnedAt: utc(r.OwnedAt), Generation: r.Generation, FactorSince: utc(r.FactorSince), RecoveryCodes: r.RecoveryCodes,
 	}
 }
 
@@ -53,7 +54,7 @@ func (db *DB) CreateUser(ctx context.Context, u *auth.User) error {
 }
 
 func addUser(ctx context.Context, db bun.IDB, u *auth.User) error {
-	row := &userRow{ID: u.ID, Email: u.Email, PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: u.CreatedAt, VerifiedAt: u.VerifiedAt}
+	row := &userRow{ID: u.ID, Email: u.Email, PasswordHash: u.PasswordHash, Role: u.Role, CreatedAt: u.CreatedAt, VerifiedAt: u.VerifiedAt, OwnedAt: u.OwnedAt}
 	// A violated constraint would make the server log the statement with the hash.
 	n, err := affected(db.NewInsert().Model(row).On("CONFLICT DO NOTHING").Exec(ctx))
 	if err == nil && n == 0 {

@@ -62,6 +62,9 @@ func (s *Store) ChangePassword(_ context.Context, c auth.PasswordChange) error {
 	if c.Ticket != nil && u.VerifiedAt.IsZero() {
 		u.VerifiedAt = c.At
 	}
+	if c.Ticket != nil {
+		u.OwnedAt = c.At
+	}
 	u.PasswordHash = c.New
 	u.Generation++
 	s.users[u.ID] = u
@@ -107,9 +110,10 @@ func (s *Store) dropIdentities(user uuid.UUID, e auth.Entry) error {
 }
 
 // VerifyEmail implements auth.CredentialStore.
-func (s *Store) VerifyEmail(_ context.Context, t auth.Ticket, at time.Time, e auth.Entry) error {
+func (s *Store) VerifyEmail(_ context.Context, v auth.Verification) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t := v.Ticket
 	if !s.hasTicket(t.UserID, t.Hash) {
 		return errNoTicket
 	}
@@ -120,13 +124,19 @@ func (s *Store) VerifyEmail(_ context.Context, t auth.Ticket, at time.Time, e au
 	}
 	u := s.users[t.UserID]
 	changed := u.Email != t.Email
-	u.Email, u.VerifiedAt = t.Email, at
+	u.Email, u.VerifiedAt = t.Email, v.At
+	switch {
+	case v.Owned:
+		u.OwnedAt = v.At
+	case changed:
+		u.OwnedAt = time.Time{}
+	}
 	s.users[u.ID] = u
 	s.tickets = slices.DeleteFunc(s.tickets, func(other auth.Ticket) bool { return other.Hash == t.Hash })
 	if changed {
 		s.dropTickets(u)
 	}
-	return s.addEntry(e)
+	return s.addEntry(v.Entry)
 }
 
 type mail struct {

@@ -118,3 +118,31 @@ func (s *Store) RemoveIdentity(_ context.Context, user uuid.UUID, provider strin
 	delete(s.identities, all[n].IdentityKey)
 	return s.addEntry(e)
 }
+
+// HandOver implements auth.IdentityStore.
+func (s *Store) HandOver(_ context.Context, i auth.Identity, generation int, e auth.Entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, ok := s.users[i.UserID]
+	if !ok {
+		return errNoUser
+	}
+	if u.Generation != generation {
+		return fault.New(fault.Conflict, "The password was changed at this moment.").WithCode("password_changed")
+	}
+	if _, taken := s.identities[i.IdentityKey]; taken {
+		return fault.New(fault.Conflict, "Another account has that identity.").WithCode("identity_taken")
+	}
+	u.PasswordHash, u.OwnedAt = "", i.CreatedAt
+	u.Generation++
+	s.users[u.ID] = u
+	s.dropTickets(u)
+	s.end(i.CreatedAt, func(session auth.Session) bool { return session.UserID == u.ID })
+	if err := s.dropKeys(u.ID, e); err != nil {
+		return err
+	}
+	if err := s.dropIdentities(u.ID, e); err != nil {
+		return err
+	}
+	return s.addIdentity(i, e)
+}

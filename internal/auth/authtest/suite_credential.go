@@ -82,7 +82,7 @@ func testChangePassword(t *testing.T, s auth.Store) {
 	if err := s.ChangePassword(t.Context(), change); err != nil {
 		t.Fatal(err)
 	}
-	if got := theUser(t, s, u.ID); got.PasswordHash != "new" || got.Generation != 1 || got.Verified() {
+	if got := theUser(t, s, u.ID); got.PasswordHash != "new" || got.Generation != 1 || got.Verified() || got.Owned() {
 		t.Errorf("got %+v, want the new hash of generation 1, not verified", got)
 	}
 	if _, _, err := s.KeyByHash(t.Context(), key.Hash); err != nil {
@@ -160,7 +160,7 @@ func testChangePasswordByTicket(t *testing.T, s auth.Store) {
 	if err := s.ChangePassword(t.Context(), change); err != nil {
 		t.Fatal(err)
 	}
-	if got := theUser(t, s, u.ID); !got.VerifiedAt.Equal(start) || got.PasswordHash != "new" {
+	if got := theUser(t, s, u.ID); !got.VerifiedAt.Equal(start) || got.PasswordHash != "new" || !got.OwnedAt.Equal(start) {
 		t.Errorf("got %+v, want the new hash and the address verified", got)
 	}
 	if left := signIns(t, s, u.ID, auth.Cursor{}, 10); len(left) != 0 || hasTicket(t, s, ticket) || hasTicket(t, s, other) {
@@ -220,20 +220,20 @@ func testVerifyEmail(t *testing.T, s auth.Store) {
 		addTicket(t, s, ticket)
 	}
 	queueMails(t, s, auth.Mail{ID: newID(t), Kind: auth.VerificationMail, To: u.Email, UserID: u.ID, CreatedAt: start})
-	if err := s.VerifyEmail(t.Context(), own, start, entry); err != nil {
+	if err := s.VerifyEmail(t.Context(), auth.Verification{Ticket: own, At: start, Entry: entry}); err != nil {
 		t.Fatal(err)
 	}
 	if got := theUser(t, s, u.ID); !got.VerifiedAt.Equal(start) || got.Email != u.Email {
 		t.Errorf("got %+v, want it verified", got)
 	}
-	if err := s.VerifyEmail(t.Context(), own, start, entry); !fault.Is(err, fault.NotFound) {
+	if err := s.VerifyEmail(t.Context(), auth.Verification{Ticket: own, At: start, Entry: entry}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("again: got %v, want not_found", err)
 	}
-	err := s.VerifyEmail(t.Context(), taken, start, entry)
+	err := s.VerifyEmail(t.Context(), auth.Verification{Ticket: taken, At: start, Entry: entry})
 	if !fault.Is(err, fault.Conflict) || fault.Of(err).Code != "email_taken" || !hasTicket(t, s, next) {
 		t.Errorf("somebody else's: got %v, want conflict email_taken, and nothing changed", err)
 	}
-	if err := s.VerifyEmail(t.Context(), next, start.Add(time.Minute), entry); err != nil {
+	if err := s.VerifyEmail(t.Context(), auth.Verification{Ticket: next, At: start.Add(time.Minute), Entry: entry}); err != nil {
 		t.Fatal(err)
 	}
 	if got := theUser(t, s, u.ID); got.Email != "ada@example.org" || !got.VerifiedAt.Equal(start.Add(time.Minute)) {
@@ -244,6 +244,33 @@ func testVerifyEmail(t *testing.T, s auth.Store) {
 	}
 	if m := claim(t, s, start); m != nil {
 		t.Errorf("%+v is still to be sent to the address before", m)
+	}
+}
+
+// testOwned: who has the password as well owns the account, until it gets another address.
+func testOwned(t *testing.T, s auth.Store) {
+	u := addUser(t, s)
+	for i, tt := range []struct {
+		email       string
+		proved      bool
+		owned       bool
+		description string
+	}{
+		{u.Email, false, false, "without the password"},
+		{u.Email, true, true, "with the password"},
+		{u.Email, false, true, "once more without"},
+		{"ada@example.org", false, false, "another address"},
+		{"ada@example.net", true, true, "another address with the password"},
+	} {
+		ticket := newTicket(u.ID, tt.description, tt.email)
+		addTicket(t, s, ticket)
+		v := auth.Verification{Ticket: ticket, At: start.Add(time.Duration(i) * time.Minute), Owned: tt.proved, Entry: auth.Entry{Action: auth.EmailVerified, SubjectID: u.ID}}
+		if err := s.VerifyEmail(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+		if got := theUser(t, s, u.ID); got.Owned() != tt.owned {
+			t.Errorf("%s: got %s, want %t", tt.description, got.OwnedAt, tt.owned)
+		}
 	}
 }
 

@@ -195,3 +195,41 @@ func testRemoveIdentitiesAtOnce(t *testing.T, s auth.Store) {
 		t.Errorf("got %v, %v, want one", left, err)
 	}
 }
+
+func testHandOver(t *testing.T, s auth.Store) {
+	u, other := addUser(t, s), addPerson(t, s, "bob@example.com", "8")
+	key := addKey(t, s, u.ID, "ends")
+	addSession(t, s, u.ID, "ends")
+	addIdentity(t, s, u.ID, "corp")
+	ticket := newTicket(u.ID, "reset", u.Email)
+	addTicket(t, s, ticket)
+	over := auth.Entry{Action: auth.AccountHandedOver, UserID: u.ID, SubjectID: u.ID}
+	wantCode(t, s.HandOver(t.Context(), newIdentity(u.ID, "id", "7"), 1, over), "password_changed")
+	wantCode(t, s.HandOver(t.Context(), newIdentity(u.ID, "id", "8"), 0, over), "identity_taken")
+	if got := theUser(t, s, u.ID); got.PasswordHash == "" || !hasTicket(t, s, ticket) {
+		t.Errorf("got %+v, want nothing changed", got)
+	}
+	if err := s.HandOver(t.Context(), newIdentity(u.ID, "id", "7"), 0, over); err != nil {
+		t.Fatal(err)
+	}
+	if got := theUser(t, s, u.ID); got.PasswordHash != "" || got.Generation != 1 || !got.OwnedAt.Equal(start) {
+		t.Errorf("got %+v, want no password, and an owner", got)
+	}
+	if _, _, err := s.KeyByHash(t.Context(), key.Hash); !fault.Is(err, fault.NotFound) {
+		t.Errorf("got %v, want the key gone", err)
+	}
+	if left := signIns(t, s, u.ID, auth.Cursor{}, 10); len(left) != 0 || hasTicket(t, s, ticket) {
+		t.Errorf("%+v or a ticket is left", left)
+	}
+	if left, err := s.Identities(t.Context(), u.ID); err != nil || len(left) != 1 || left[0].Provider != "id" {
+		t.Errorf("got %+v, %v, want the one that it was handed over to", left, err)
+	}
+	if left, err := s.Identities(t.Context(), other.ID); err != nil || len(left) != 1 {
+		t.Errorf("somebody else's: got %+v, %v", left, err)
+	}
+	for _, a := range []auth.Action{auth.KeyRevoked, auth.IdentityUnlinked, auth.AccountHandedOver} {
+		if found, err := s.Entries(t.Context(), auth.EntryFilter{Action: a, SubjectID: u.ID, Limit: 10}); err != nil || len(found) != 1 {
+			t.Errorf("%s: got %+v, %v, want one entry", a, found, err)
+		}
+	}
+}
