@@ -83,3 +83,22 @@ func (w *world) entries(t *testing.T, a auth.Action) []auth.Entry {
 	}
 	return found
 }
+
+// TestDeleteUser_late: who deletes an account of somebody else has just signed in.
+func TestDeleteUser_late(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g, err := w.auth.Login(t.Context(), "admin@example.com", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(16 * time.Minute)
+	if g, err = w.auth.Refresh(t.Context(), g.Refresh); err != nil {
+		t.Fatal(err)
+	}
+	w.tokens["late"] = g.Access
+	w.do(t, call{actor: "late", method: "DELETE", path: "/api/v1/admin/users/" + w.ids["user"].String()}).expect(t, 403, "recent_sign_in_required")
+	if _, err := w.accounts.User(t.Context(), w.ids["user"]); err != nil {
+		t.Errorf("the account: %v", err)
+	}
+}

@@ -119,11 +119,11 @@ func (s *Service) Audit(ctx context.Context, e Entry) error {
 	if e.UserID == uuid.Nil && e.Action != SignInRefused {
 		e.UserID = e.SubjectID
 	}
-	return s.store.AddEntry(ctx, origin(ctx, e))
+	return s.store.AddEntry(ctx, e.From(ctx))
 }
 
-// origin completes an entry with where the request of ctx came from.
-func origin(ctx context.Context, e Entry) Entry {
+// From returns the entry with where the request of ctx came from.
+func (e Entry) From(ctx context.Context) Entry {
 	o := OriginOf(ctx)
 	e.IP, e.RequestID = o.IP, o.RequestID
 	return e

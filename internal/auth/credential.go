@@ -23,7 +23,7 @@ func (s *Service) ChangePassword(ctx context.Context, who Actor, current, passwo
 		return err
 	}
 	entry := Entry{Action: PasswordChanged, UserID: u.ID, SubjectID: u.ID, Details: map[string]any{"how": "changed"}}
-	return s.setPassword(ctx, u, password, PasswordChange{Keep: who.SessionID, Keys: keys, Entry: origin(ctx, entry)})
+	return s.setPassword(ctx, u, password, PasswordChange{Keep: who.SessionID, Keys: keys, Entry: entry.From(ctx)})
 }
 
 // confirm has the caller prove with the password that the account is theirs: an open
@@ -38,7 +38,7 @@ func (s *Service) confirm(ctx context.Context, who Actor, password string) (*Use
 		return nil, err
 	}
 	if u.PasswordHash == "" {
-		return u, s.requireRecent(who)
+		return u, s.RequireRecent(who)
 	}
 	guess, err := s.beginAgain(ctx, who)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) err
 		return spent(err)
 	}
 	entry := Entry{Action: PasswordChanged, UserID: u.ID, SubjectID: u.ID, Details: map[string]any{"how": "reset"}}
-	return s.setPassword(ctx, u, password, PasswordChange{Ticket: &t.Hash, Keys: true, Entry: origin(ctx, entry)})
+	return s.setPassword(ctx, u, password, PasswordChange{Ticket: &t.Hash, Keys: true, Entry: entry.From(ctx)})
 }
 
 // ResendVerification has a mail sent with which the person of that address can prove
@@ -132,7 +132,7 @@ func (s *Service) VerifyEmail(ctx context.Context, token, password string) error
 	if changed {
 		entry.Action = EmailChanged
 	}
-	if err := s.store.VerifyEmail(ctx, Verification{Ticket: *t, At: s.now(), Owned: password != "", Entry: origin(ctx, entry)}); err != nil {
+	if err := s.store.VerifyEmail(ctx, Verification{Ticket: *t, At: s.now(), Owned: password != "", Entry: entry.From(ctx)}); err != nil {
 		return spent(err)
 	}
 	s.rights.forget(u.ID)

@@ -108,6 +108,9 @@ func TestService_ResetPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if letters := m.post(t); len(letters) != 1 || letters[0].To != ada || letters[0].Subject != "Your account has another API key" {
+		t.Errorf("got %+v, want a notice of the key", letters)
+	}
 	if err := m.ForgotPassword(t.Context(), "ADA@example.com "); err != nil {
 		t.Fatal(err)
 	}

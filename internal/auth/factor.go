@@ -195,13 +195,13 @@ func (s *Service) RemoveFactor(ctx context.Context, who Actor, password, code st
 }
 
 // ResetFactor removes the second factor of somebody else, who has lost it, and ends all
-// their sign-ins. Forbidden: the caller may not manage accounts. NotFound: there is no such
-// account, or it has no factor. Conflict own_account: RemoveFactor asks for a proof.
+// their sign-ins. Forbidden: the caller may not manage accounts; recent_sign_in_required.
+// NotFound: there is no such account, or it has no factor. Conflict own_account: RemoveFactor asks for a proof.
 func (s *Service) ResetFactor(ctx context.Context, who Actor, id uuid.UUID) error {
 	if err := who.Require(ManageUsers); err != nil {
 		return err
 	}
-	if err := who.InPerson(); err != nil {
+	if err := s.RequireRecent(who); err != nil {
 		return err
 	}
 	if id == who.UserID {
@@ -212,7 +212,7 @@ func (s *Service) ResetFactor(ctx context.Context, who Actor, id uuid.UUID) erro
 	if err != nil {
 		return err
 	}
-	return s.removeFactor(ctx, u, FactorChange{Entry: origin(ctx, Entry{Action: FactorRemoved, UserID: who.UserID, SubjectID: u.ID})})
+	return s.removeFactor(ctx, u, FactorChange{Entry: Entry{Action: FactorRemoved, UserID: who.UserID, SubjectID: u.ID}.From(ctx)})
 }
 
 func (s *Service) removeFactor(ctx context.Context, u *User, c FactorChange) error {
@@ -329,5 +329,5 @@ func (s *Service) newRecoveryCodes() (codes []string, hashes []TokenHash, err er
 
 // ownEntry is what somebody has done to their own account.
 func ownEntry(ctx context.Context, a Action, u *User) Entry {
-	return origin(ctx, Entry{Action: a, UserID: u.ID, SubjectID: u.ID})
+	return Entry{Action: a, UserID: u.ID, SubjectID: u.ID}.From(ctx)
 }

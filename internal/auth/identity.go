@@ -9,9 +9,6 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
-// recentSignIn is how long after proving who they are somebody may change how they do.
-const recentSignIn = 15 * time.Minute
-
 // IdentityKey is somebody as a provider knows them. The issuer is part of it: a name that
 // is given to another provider one day must not give it the accounts of the first.
 type IdentityKey struct {
@@ -83,22 +80,10 @@ func (s *Service) BeginSignIn(ctx context.Context, provider, returnTo string) (*
 // those of BeginSignIn. Forbidden recent_sign_in_required: it was long ago that they have
 // proved who they are.
 func (s *Service) BeginLink(ctx context.Context, who Actor, provider, returnTo string) (*Handoff, error) {
-	if err := s.requireRecent(who); err != nil {
+	if err := s.RequireRecent(who); err != nil {
 		return nil, err
 	}
 	return s.handOff(ctx, who, provider, returnTo)
-}
-
-// requireRecent refuses whoever found an open browser. Forbidden recent_sign_in_required.
-func (s *Service) requireRecent(who Actor) error {
-	if err := who.InPerson(); err != nil {
-		return err
-	}
-	if s.now().Sub(who.Since) > recentSignIn {
-		return fault.New(fault.Forbidden, "This changes how you sign in, so it needs a sign-in that is no older than %d minutes. Sign in again.", int(recentSignIn.Minutes())).
-			WithCode("recent_sign_in_required")
-	}
-	return nil
 }
 
 func (s *Service) handOff(ctx context.Context, who Actor, provider, returnTo string) (*Handoff, error) {
@@ -279,7 +264,7 @@ func (s *Service) newIdentity(user uuid.UUID, p Provider, c Claim) Identity {
 }
 
 func (s *Service) identityEntry(ctx context.Context, a Action, user uuid.UUID, provider string) Entry {
-	return origin(ctx, Entry{Action: a, UserID: user, SubjectID: user, Details: map[string]any{"provider": provider}})
+	return Entry{Action: a, UserID: user, SubjectID: user, Details: map[string]any{"provider": provider}}.From(ctx)
 }
 
 // Identities returns the caller's, by name of provider.
@@ -294,7 +279,7 @@ func (s *Service) Identities(ctx context.Context, who Actor) ([]Identity, error)
 // configuration now, too. Forbidden recent_sign_in_required. NotFound: they do not.
 // Conflict last_way_in: they could not sign in at all then.
 func (s *Service) RemoveIdentity(ctx context.Context, who Actor, provider string) error {
-	if err := s.requireRecent(who); err != nil {
+	if err := s.RequireRecent(who); err != nil {
 		return err
 	}
 	var others []string

@@ -82,11 +82,12 @@ func IsKey(token string) bool { return strings.HasPrefix(token, keyMark) }
 
 // CreateKey makes a key for the caller and returns it with its text, which nobody will
 // be told again. Its scopes are what it may do at most: when the role of its owner may
-// do less, so may the key. Forbidden key_not_allowed: the caller is a key itself.
+// do less, so may the key. The owner is told by mail: a key outlives sign-ins. Forbidden
+// key_not_allowed: the caller is a key itself; recent_sign_in_required.
 // Invalid invalid_name, invalid_expiry, invalid_scopes. Conflict too_many_keys,
 // password_changed: a key made at the moment keys end would outlive that.
 func (s *Service) CreateKey(ctx context.Context, who Actor, in NewKey) (*Key, string, error) {
-	if err := who.InPerson(); err != nil {
+	if err := s.RequireRecent(who); err != nil {
 		return nil, "", err
 	}
 	k, err := s.accept(who, in)
@@ -97,8 +98,11 @@ func (s *Service) CreateKey(ctx context.Context, who Actor, in NewKey) (*Key, st
 	if err != nil {
 		return nil, "", err
 	}
-	e := origin(ctx, Entry{Action: KeyCreated, UserID: who.UserID, SubjectID: who.UserID, Details: k.Facts()})
-	return k, text, s.store.CreateKey(ctx, k, who.generation, e)
+	e := Entry{Action: KeyCreated, UserID: who.UserID, SubjectID: who.UserID, Details: k.Facts()}.From(ctx)
+	if err := s.store.CreateKey(ctx, k, who.generation, e); err != nil {
+		return nil, "", err
+	}
+	return k, text, s.notify(ctx, &User{ID: who.UserID, Email: who.Email}, KeyNotice)
 }
 
 // accept returns a key as it was asked for.
@@ -171,7 +175,7 @@ func (s *Service) RevokeKey(ctx context.Context, who Actor, id uuid.UUID) error 
 	if err := who.InPerson(); err != nil {
 		return err
 	}
-	return s.store.DeleteKey(ctx, who.UserID, id, origin(ctx, Entry{Action: KeyRevoked, UserID: who.UserID, SubjectID: who.UserID}))
+	return s.store.DeleteKey(ctx, who.UserID, id, Entry{Action: KeyRevoked, UserID: who.UserID, SubjectID: who.UserID}.From(ctx))
 }
 
 // AuthenticateKey returns who an API key speaks for and what it may do: that of its

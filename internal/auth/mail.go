@@ -21,6 +21,7 @@ const (
 	PasswordNotice   MailKind = "password_changed"
 	AddressNotice    MailKind = "email_changed"
 	LinkNotice       MailKind = "identity_linked"
+	KeyNotice        MailKind = "key_created"
 	HandOverNotice   MailKind = "handed_over"
 	FactorNotice     MailKind = "factor_added"
 	NoFactorNotice   MailKind = "factor_removed"

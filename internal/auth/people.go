@@ -116,14 +116,19 @@ func (s *Service) User(ctx context.Context, who Actor, id uuid.UUID) (*User, err
 
 // ChangeUser changes an account and returns it as it is then. Who is disabled is signed
 // out everywhere, at once here and in two seconds in other processes. NotFound: there is
-// none of that id. Invalid unknown_role, invalid_quota. Conflict last_admin: nobody would be left to
-// administer the installation.
+// none of that id. Forbidden recent_sign_in_required, for a role. Invalid unknown_role,
+// invalid_quota. Conflict last_admin: nobody would be left to administer the installation.
 func (s *Service) ChangeUser(ctx context.Context, who Actor, id uuid.UUID, c UserChange) (*User, error) {
 	if err := who.Require(ManageUsers); err != nil {
 		return nil, err
 	}
 	if err := who.InPerson(); err != nil {
 		return nil, err
+	}
+	if c.Role != nil {
+		if err := s.RequireRecent(who); err != nil {
+			return nil, err
+		}
 	}
 	if c.Role != nil && *c.Role == "" {
 		return nil, fault.New(fault.Invalid, "Name a role.").WithCode("unknown_role").With("field", "role")
@@ -138,7 +143,7 @@ func (s *Service) ChangeUser(ctx context.Context, who Actor, id uuid.UUID, c Use
 
 func (s *Service) change(ctx context.Context, by, id uuid.UUID, c UserChange) (*User, error) {
 	c.At = s.now()
-	u, err := s.store.ChangeUser(ctx, id, c, origin(ctx, Entry{UserID: by}))
+	u, err := s.store.ChangeUser(ctx, id, c, Entry{UserID: by}.From(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,8 @@ type Store interface {
 type Accounts interface {
 	// Prove has the caller show that the account is theirs.
 	Prove(ctx context.Context, who auth.Actor, password string) error
+	// RequireRecent refuses whoever is not there in person, or has proved to be too long ago.
+	RequireRecent(who auth.Actor) error
 	// Forget has this process ask anew what an account may do.
 	Forget(user uuid.UUID)
 }
@@ -84,21 +86,19 @@ func (s *Service) Leave(ctx context.Context, who auth.Actor, password string) (*
 }
 
 // Remove deletes the account of somebody else. Forbidden: the caller may not manage
-// accounts. Conflict: last_admin, or own_account, for which Leave asks for a proof.
+// accounts; recent_sign_in_required. Conflict: last_admin, or own_account, for which Leave asks for a proof.
 func (s *Service) Remove(ctx context.Context, who auth.Actor, id uuid.UUID) (*Receipt, error) {
 	if err := who.Require(auth.ManageUsers); err != nil {
 		return nil, err
 	}
-	if err := who.InPerson(); err != nil {
+	if err := s.accounts.RequireRecent(who); err != nil {
 		return nil, err
 	}
 	if id == who.UserID {
 		return nil, fault.New(fault.Conflict, "That is your own account. Delete it with DELETE /api/v1/me, which asks for your password.").WithCode("own_account")
 	}
 	e := auth.Entry{Action: auth.AccountDeleted, UserID: who.UserID, Details: map[string]any{"by": "administrator"}}
-	o := auth.OriginOf(ctx)
-	e.IP, e.RequestID = o.IP, o.RequestID
-	return s.delete(ctx, id, e)
+	return s.delete(ctx, id, e.From(ctx))
 }
 
 // delete goes on when the client leaves: it must not have to wonder whether half of it

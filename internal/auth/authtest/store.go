@@ -31,9 +31,9 @@ var Roles = map[auth.Role][]auth.Permission{
 	auth.Viewer:   {auth.ReadTranscriptions},
 }
 
-// Actor returns somebody of that role who is signed in.
+// Actor returns somebody of that role who has just signed in.
 func Actor(user uuid.UUID, r auth.Role) auth.Actor {
-	return auth.Actor{UserID: user, Role: r, Permissions: Roles[r]}
+	return auth.Actor{UserID: user, Role: r, Permissions: Roles[r], Since: time.Now()}
 }
 
 // Store is an auth.Store in memory. Its zero value is empty and ready.
