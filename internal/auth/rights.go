@@ -17,9 +17,9 @@ type Rights struct {
 	Role        Role
 	Permissions []Permission // of the role; none if it is not known
 	Disabled    bool
-	Ended       bool // the sign-in
-	Factor      bool // they have a second one
-	Generation  int  // see User
+	Until       time.Time // when the sign-in expires, unless it is refreshed; zero: it has ended
+	Factor      bool      // they have a second one
+	Generation  int       // see User
 }
 
 // rightsTTL is how long rights are believed: so long after a role was changed, an account
@@ -78,7 +78,7 @@ func (s *Service) entitle(ctx context.Context, who Actor) (Actor, error) {
 	if r.Disabled {
 		return Actor{}, accountDisabled(fault.Unauthenticated)
 	}
-	if r.Ended {
+	if !s.now().Before(r.Until) {
 		return Actor{}, sessionExpired(nil)
 	}
 	who.Email, who.Role, who.Permissions, who.generation = r.Email, r.Role, r.Permissions, r.Generation

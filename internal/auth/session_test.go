@@ -79,3 +79,36 @@ func TestService_tokens(t *testing.T) {
 		seen[g.Refresh] = true
 	}
 }
+
+// TestUploadToken_atTheEnd: a token for uploads that was taken in the last minute of a sign-in
+// went on for half a day. No token outlives the sign-in that it was made in.
+func TestUploadToken_atTheEnd(t *testing.T) {
+	t.Parallel()
+	s, c := newService(t, new(authtest.Store))
+	g := register(t, s)
+	for range 3 { // until no refresh makes it longer
+		c.advance(30*24*time.Hour - time.Minute)
+		var err error
+		if g, err = s.Refresh(t.Context(), g.Refresh); err != nil {
+			t.Fatal(err)
+		}
+	}
+	who, err := s.Authenticate(t.Context(), g.Access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := s.UploadToken(t.Context(), who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AuthenticateUpload(t.Context(), token); err != nil {
+		t.Errorf("a moment before: %v", err)
+	}
+	c.advance(3 * time.Minute)
+	if _, err := s.AuthenticateUpload(t.Context(), token); code(err) != "session_expired" {
+		t.Errorf("the upload token: got %v, want session_expired", err)
+	}
+	if _, err := s.Authenticate(t.Context(), g.Access); code(err) != "session_expired" {
+		t.Errorf("the access token: got %v, want session_expired", err)
+	}
+}

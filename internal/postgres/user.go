@@ -85,10 +85,12 @@ func (db *DB) UserByEmail(ctx context.Context, email string) (*auth.User, error)
 // Rights returns what holds for a user and the sign-in of that id. A sign-in that is
 // not known has ended. NotFound: there is no such user.
 func (db *DB) Rights(ctx context.Context, user, session uuid.UUID) (r auth.Rights, err error) {
+	var until bun.NullTime
 	err = db.bun.NewRaw(`SELECT u.email, u.role, ARRAY(SELECT permission FROM role_permissions WHERE role = u.role ORDER BY permission), u.disabled_at IS NOT NULL,
-			NOT EXISTS (SELECT FROM sessions WHERE family_id = ? AND user_id = u.id AND replaced_at IS NULL AND revoked_at IS NULL),
+			(SELECT max(expires_at) FROM sessions WHERE family_id = ? AND user_id = u.id AND replaced_at IS NULL AND revoked_at IS NULL),
 			EXISTS (SELECT FROM factors WHERE user_id = u.id AND confirmed_at IS NOT NULL), u.generation
-		FROM users AS u WHERE u.id = ?`, session, user).Scan(ctx, &r.Email, &r.Role, pgdialect.Array(&r.Permissions), &r.Disabled, &r.Ended, &r.Factor, &r.Generation)
+		FROM users AS u WHERE u.id = ?`, session, user).Scan(ctx, &r.Email, &r.Role, pgdialect.Array(&r.Permissions), &r.Disabled, &until, &r.Factor, &r.Generation)
+	r.Until = utc(until.Time)
 	return r, wrap(none(err, "There is no such account."), "read the rights of user %s", user)
 }
 

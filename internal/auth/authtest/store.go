@@ -126,13 +126,13 @@ func (s *Store) Rights(_ context.Context, user, session uuid.UUID) (auth.Rights,
 		return auth.Rights{}, errNoUser
 	}
 	may, _ := s.permissions(u.Role)
-	ended := true
+	var until time.Time
 	for _, other := range s.sessions {
-		if other.FamilyID == session && other.UserID == user && other.RevokedAt.IsZero() {
-			ended = false
+		if other.FamilyID == session && other.UserID == user && alive(other) {
+			until = other.ExpiresAt
 		}
 	}
-	return auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Ended: ended, Factor: s.confirmed(user) != nil, Generation: u.Generation}, nil
+	return auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Until: until, Factor: s.confirmed(user) != nil, Generation: u.Generation}, nil
 }
 
 // Roles implements auth.Store.

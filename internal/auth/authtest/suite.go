@@ -187,8 +187,8 @@ func testRights(t *testing.T, s auth.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := auth.Rights{Email: u.Email, Role: role, Permissions: may}
-		if diff := cmp.Diff(want, got, cmpopts.SortSlices(func(a, b auth.Permission) bool { return a < b })); diff != "" {
+		want := auth.Rights{Email: u.Email, Role: role, Permissions: may, Until: session.ExpiresAt}
+		if diff := cmp.Diff(want, got, equalTimes, cmpopts.SortSlices(func(a, b auth.Permission) bool { return a < b })); diff != "" {
 			t.Errorf("%s: -want +got\n%s", role, diff)
 		}
 	}
@@ -205,6 +205,7 @@ func testRightsEnd(t *testing.T, s auth.Store) {
 		t.Fatal(err)
 	}
 	next := newSession(t, u.ID, mine.FamilyID, "second")
+	next.ExpiresAt = mine.ExpiresAt.Add(time.Hour)
 	if err := s.RotateSession(t.Context(), mine.ID, next); err != nil {
 		t.Fatal(err)
 	}
@@ -213,15 +214,15 @@ func testRightsEnd(t *testing.T, s auth.Store) {
 	}
 	for name, tt := range map[string]struct {
 		user, session uuid.UUID
-		ended         bool
+		until         time.Time
 	}{
-		"replaced":       {u.ID, mine.FamilyID, false},
-		"ended":          {u.ID, other.FamilyID, true},
-		"unknown":        {u.ID, newID(t), true},
-		"somebody elses": {stranger.ID, mine.FamilyID, true},
+		"replaced":       {u.ID, mine.FamilyID, next.ExpiresAt},
+		"ended":          {u.ID, other.FamilyID, time.Time{}},
+		"unknown":        {u.ID, newID(t), time.Time{}},
+		"somebody elses": {stranger.ID, mine.FamilyID, time.Time{}},
 	} {
-		if got, err := s.Rights(t.Context(), tt.user, tt.session); err != nil || got.Ended != tt.ended {
-			t.Errorf("%s: got %+v, %v, want it ended: %v", name, got, err, tt.ended)
+		if got, err := s.Rights(t.Context(), tt.user, tt.session); err != nil || !got.Until.Equal(tt.until) {
+			t.Errorf("%s: got %+v, %v, want it until %s", name, got, err, tt.until)
 		}
 	}
 }

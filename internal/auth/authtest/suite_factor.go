@@ -109,7 +109,7 @@ func testFactorChanges(t *testing.T, s auth.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.Ended
+		return r.Until.IsZero()
 	}
 	c := auth.FactorChange{UserID: u.ID, Factor: f.ID, At: start, Codes: []auth.TokenHash{hash("a")}, Keep: here.FamilyID, Entry: auth.Entry{Action: auth.FactorAdded, SubjectID: u.ID}}
 	if err := s.ConfirmFactor(ctx, c); err != nil {

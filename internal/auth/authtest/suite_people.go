@@ -32,7 +32,7 @@ func testDisable(t *testing.T, s auth.Store) {
 	for _, disabled := range []bool{true, false} {
 		setDisabled(t, s, u.ID, disabled)
 		got, err := s.Rights(t.Context(), u.ID, session.FamilyID)
-		if err != nil || got.Disabled != disabled || !got.Ended {
+		if err != nil || got.Disabled != disabled || !got.Until.IsZero() {
 			t.Errorf("disabled %v: got %+v, %v, want the sign-in ended", disabled, got, err)
 		}
 	}
