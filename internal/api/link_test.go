@@ -297,6 +297,32 @@ func TestSharedPage_password(t *testing.T) {
 	w.do(t, call{method: "POST", path: path, header: form, body: "password=x"}).expect(t, 403, "cross_origin")
 }
 
+// TestSharedPage_passwordInTheAddress: a password was taken from the address as well, which
+// ends in logs. Two of them are refused.
+func TestSharedPage_passwordInTheAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.addLink(t, w.addTalk(t), `{"access":"read","password":"`+password+`"}`)
+	right := url.Values{"password": {password}}.Encode()
+	for name, tt := range map[string]struct {
+		query, body string
+		status      int
+	}{
+		"in the address":  {"?" + right, "x=y", http.StatusForbidden},
+		"in both":         {"?" + right, "password=wrong", http.StatusForbidden},
+		"twice":           {"", right + "&password=wrong", http.StatusBadRequest},
+		"no form at all":  {"", "%zz", http.StatusBadRequest},
+		"in the form":     {"", right, http.StatusSeeOther},
+		"wrong elsewhere": {"?password=wrong", right, http.StatusSeeOther},
+	} {
+		form := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
+		got := w.do(t, call{method: "POST", path: "/s/" + l.Token + tt.query, header: form, body: tt.body})
+		if got.StatusCode != tt.status || (len(got.Cookies()) > 0) != (tt.status == http.StatusSeeOther) {
+			t.Errorf("%s: got %d, want %d", name, got.StatusCode, tt.status)
+		}
+	}
+}
+
 // TestSharedPage_signedIn: who is signed in comes as a guest like everybody else.
 func TestSharedPage_signedIn(t *testing.T) {
 	t.Parallel()

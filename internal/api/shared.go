@@ -84,10 +84,30 @@ func (s *Server) showSharedPage(c echo.Context) error {
 
 // unlockSharedPage takes the password of its form.
 func (s *Server) unlockSharedPage(c echo.Context) error {
-	if err := s.unlock(c, c.FormValue("password")); err != nil {
+	password, err := formPassword(c)
+	if err == nil {
+		err = s.unlock(c, password)
+	}
+	if err != nil {
 		return s.turnAway(c, err)
 	}
 	return c.Redirect(http.StatusSeeOther, c.Request().URL.Path)
+}
+
+// formPassword returns what was typed into the form. What is in the address does not count:
+// that ends in logs and in the history of a browser. Invalid invalid_form. TooLarge.
+func formPassword(c echo.Context) (string, error) {
+	r := c.Request()
+	if err := r.ParseForm(); err != nil {
+		if f := bodyFault(err); f != nil {
+			return "", f
+		}
+		return "", fault.Wrap(err, fault.Invalid, "That is not what the form of this page sends. Open the link again.").WithCode("invalid_form")
+	}
+	if len(r.PostForm["password"]) > 1 {
+		return "", fault.New(fault.Invalid, "Give the password once.").WithCode("invalid_form").With("field", "password")
+	}
+	return r.PostForm.Get("password"), nil
 }
 
 // turnAway answers a guest whom a link does not let in with a page, and everything that is
@@ -98,7 +118,7 @@ func (s *Server) turnAway(c echo.Context, err error) error {
 	switch f.Kind {
 	case fault.NotFound:
 		page.Title = "There is nothing here"
-	case fault.Unauthenticated, fault.Forbidden, fault.RateLimited:
+	case fault.Unauthenticated, fault.Forbidden, fault.RateLimited, fault.Invalid:
 		page.Password = true
 	default:
 		return err
