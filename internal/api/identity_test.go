@@ -362,3 +362,14 @@ func TestLinkProvider_csrf(t *testing.T) {
 	header["X-CSRF-Token"] = b.token
 	w.do(t, call{method: "POST", path: "/api/v1/me/identities/id", body: "{}", header: header}).expect(t, 200, "")
 }
+
+// TestSignInByProvider_nowhereToGo: who had not said where to go on came to a 404.
+func TestSignInByProvider_nowhereToGo(t *testing.T) {
+	t.Parallel()
+	v := newPortal(t).visitor(t)
+	to := v.back(t, v.request(t, "GET", "/api/v1/auth/oidc/id", "").Header.Get("Location"))
+	page := v.request(t, "GET", v.request(t, "GET", to, "").Header.Get("Location"), "")
+	if page.StatusCode != http.StatusOK || !strings.Contains(page.body, "You are signed in as") {
+		t.Errorf("got %d %s", page.StatusCode, page.body)
+	}
+}

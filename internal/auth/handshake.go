@@ -21,6 +21,9 @@ const (
 	handshakeAudience = "turboscribe-handshake"
 	// handshakeTTL is how long somebody may take at a provider.
 	handshakeTTL = 10 * time.Minute
+	// defaultReturn is where people go on who have not said where: a page that says who is
+	// signed in.
+	defaultReturn = "/account"
 	// maxReturn is the longest path to go on at. It is in a cookie.
 	maxReturn = 1024
 )
@@ -38,7 +41,7 @@ type handshake struct {
 // not. Invalid invalid_return: that is no path of this installation.
 func (s *Service) newHandshake(who Actor, provider, returnTo string) (*handshake, error) {
 	if returnTo == "" {
-		returnTo = "/"
+		returnTo = defaultReturn
 	}
 	if !isPath(returnTo) {
 		return nil, fault.New(fault.Invalid, "Going on is possible at a path of this installation only, such as /account, and with at most %d characters.", maxReturn).

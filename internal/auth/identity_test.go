@@ -102,7 +102,7 @@ func (p portal) link(t *testing.T, who auth.Actor, name string) error {
 		return err
 	}
 	arrival, err := p.Arrive(t.Context(), name, off.Token, visit(off))
-	if err == nil && (arrival.Grant != nil || arrival.ReturnTo != "/") {
+	if err == nil && (arrival.Grant != nil || arrival.ReturnTo != "/account") {
 		t.Errorf("got %+v, want no sign-in", arrival)
 	}
 	return err
