@@ -123,6 +123,7 @@ func TestMedia_refused(t *testing.T) {
 	path, _ := w.addMedia(t)
 	gone, _ := w.addMedia(t, func(tr *transcription.Transcription) {
 		tr.Status, tr.Failure = transcription.Failed, &transcription.Failure{Code: "no_audio", Message: "It has no sound."}
+		tr.File.Gone = true
 	})
 	for _, end := range []string{"", "/url"} {
 		w.do(t, call{actor: "user", path: path + end + "?download=perhaps"}).expect(t, 400, "invalid_switch")

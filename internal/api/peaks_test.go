@@ -63,6 +63,7 @@ func TestPeaks(t *testing.T) {
 	w.do(t, call{actor: "user", path: path + "?points=3"}).expect(t, 400, "unknown_parameter")
 	gone := w.store.add(t, w.ids["user"], func(tr *transcription.Transcription) {
 		tr.PeaksKey, tr.Status, tr.Failure = "u/peaks/1/a.dat", transcription.Failed, &transcription.Failure{Code: "no_audio", Message: "It has no sound."}
+		tr.File.Gone = true
 	})
 	w.do(t, call{actor: "user", path: "/api/v1/transcriptions/" + gone.String() + "/peaks"}).expect(t, 410, "recording_gone")
 	w.objects.bodies["u/peaks/1/a.dat"] = "damaged"

@@ -99,6 +99,8 @@ func TestHold(t *testing.T) {
 	hold("other", path, "false").expect(t, 404, "not_found")
 	hold("admin", path, "false").expect(t, 404, "not_found")
 	hold("operator", "/api/v1/admin/transcriptions/"+id.String(), "false").expect(t, 403, "forbidden")
+	hold("admin", "/api/v1/admin/transcriptions/"+id.String(), "true").expect(t, 200, "")
+	hold("user", path, "false").expect(t, 403, "hold_of_administrator")
 	hold("admin", "/api/v1/admin/transcriptions/"+id.String(), "false").expect(t, 200, "")
 	entries := data[struct {
 		Items []struct {

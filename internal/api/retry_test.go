@@ -63,6 +63,7 @@ func TestRetryTranscription_refused(t *testing.T) {
 	failed := func(code string) uuid.UUID {
 		return w.store.add(t, w.ids["user"], func(r *transcription.Transcription) {
 			r.Status, r.Failure = transcription.Failed, &transcription.Failure{Code: code, Message: "No."}
+			r.File.Gone = r.Failure.Hopeless()
 		})
 	}
 	w.retry(t, "user", failed("no_audio"), "").expect(t, 409, "recording_gone")

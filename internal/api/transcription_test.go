@@ -96,6 +96,7 @@ func TestShowTranscription(t *testing.T) {
 		{"failed", func(r *transcription.Transcription) {
 			r.ID, r.File.ID = uuid.MustParse("01950000-0000-7000-8000-000000000001"), uuid.MustParse("01950000-0000-7000-8000-000000000002")
 			r.Status, r.Failure = transcription.Failed, &transcription.Failure{Code: "no_audio", Message: "The file has no audio track."}
+			r.File.Gone = true
 		}, failedJSON},
 	}
 	for _, tt := range tests {

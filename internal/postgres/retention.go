@@ -104,9 +104,14 @@ func (db *DB) ruleFolder(ctx context.Context, owner, id uuid.UUID, set func(*bun
 }
 
 // HoldTranscription puts a transcription under a hold, or lifts that, and returns whose it is.
-// NotFound: there is none of that id, or it belongs to somebody else than the owner, if one is
-// named.
+// Where no owner is named, it does so for an administrator. NotFound: there is none of that id, or
+// it belongs to somebody else than the owner. Forbidden hold_of_administrator: it is not the
+// owner's to lift.
 func (db *DB) HoldTranscription(ctx context.Context, owner, id uuid.UUID, hold bool) (uuid.UUID, error) {
+	set := setHold
+	if owner == uuid.Nil {
+		set = setAdminHold
+	}
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		err := tx.NewRaw("SELECT owner_id FROM transcriptions WHERE id = ?0 AND (owner_id = ?1 OR ?1 = ?2)", id, owner, uuid.Nil).Scan(ctx, &owner)
 		if err != nil {
@@ -115,26 +120,62 @@ func (db *DB) HoldTranscription(ctx context.Context, owner, id uuid.UUID, hold b
 		if err := ruled(ctx, tx, owner); err != nil {
 			return err
 		}
-		return setHold(ctx, tx, id, hold)
+		return set(ctx, tx, id, hold)
 	})
 	return owner, wrap(err, "hold transcription %s", id)
 }
 
-// setHold records it where it changes something.
+// setHold sets or lifts the hold of the owner, who cannot lift that of an administrator.
 func setHold(ctx context.Context, tx bun.Tx, id uuid.UUID, hold bool) error {
-	var was bool
-	var run int
-	err := tx.NewRaw("SELECT legal_hold, run FROM transcriptions WHERE id = ? FOR UPDATE", id).Scan(ctx, &was, &run)
-	if err != nil || was == hold {
-		return none(err, "There is no transcription %s.", id)
+	h, err := lockHold(ctx, tx, id)
+	if err == nil && h.AdminHold && !hold {
+		err = transcription.HoldOfAdministrator()
 	}
-	if _, err := tx.NewRaw("UPDATE transcriptions SET legal_hold = ?, updated_at = clock_timestamp() WHERE id = ?", hold, id).Exec(ctx); err != nil {
+	if err != nil {
 		return err
 	}
-	kind := map[bool]transcription.EventType{true: transcription.Held, false: transcription.HoldLifted}[hold]
-	changed(ctx, id)
-	return record(ctx, tx, event{ref: transcription.Ref{ID: id, Run: run}, kind: kind, by: transcription.Actor{Kind: transcription.ByUser}})
+	return h.become(ctx, tx, holdRow{ID: id, Run: h.Run, LegalHold: hold, AdminHold: h.AdminHold})
 }
+
+// setAdminHold sets the hold of an administrator, or lifts any.
+func setAdminHold(ctx context.Context, tx bun.Tx, id uuid.UUID, hold bool) error {
+	h, err := lockHold(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	return h.become(ctx, tx, holdRow{ID: id, Run: h.Run, LegalHold: hold, AdminHold: hold})
+}
+
+// holdRow is the hold that a transcription has by itself.
+type holdRow struct {
+	ID        uuid.UUID
+	Run       int
+	LegalHold bool
+	AdminHold bool // an administrator has set it
+}
+
+func lockHold(ctx context.Context, tx bun.Tx, id uuid.UUID) (h holdRow, err error) {
+	err = tx.NewRaw("SELECT id, run, legal_hold, admin_hold FROM transcriptions WHERE id = ? FOR UPDATE", id).Scan(ctx, &h)
+	return h, none(err, "There is no transcription %s.", id)
+}
+
+// become makes one hold of a locked transcription another. What is held, and what is not any
+// more, is told in its history.
+func (h holdRow) become(ctx context.Context, tx bun.Tx, next holdRow) error {
+	if h == next {
+		return nil
+	}
+	_, err := tx.NewRaw("UPDATE transcriptions SET legal_hold = ?, admin_hold = ?, updated_at = clock_timestamp() WHERE id = ?", next.LegalHold, next.AdminHold, h.ID).Exec(ctx)
+	if err != nil || h.LegalHold == next.LegalHold {
+		return err
+	}
+	kind := map[bool]transcription.EventType{true: transcription.Held, false: transcription.HoldLifted}[next.LegalHold]
+	changed(ctx, h.ID)
+	return record(ctx, tx, event{ref: transcription.Ref{ID: h.ID, Run: h.Run}, kind: kind, by: transcription.Actor{Kind: transcription.ByUser}})
+}
+
+// underHold is true of a transcription t that is held, by itself or by a folder that it is in.
+const underHold = "(t.legal_hold OR (SELECT held FROM retention_of(t.owner_id, t.folder_id)))"
 
 // held reports whether a folder of an owner's, or one around it, is under a hold.
 func held(ctx context.Context, tx bun.Tx, owner, folder uuid.UUID) (found bool, err error) {

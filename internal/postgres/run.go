@@ -222,7 +222,7 @@ func (x texts) settle(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent
 func (db *DB) Fail(ctx context.Context, l pipeline.Lease, f transcription.Failure) error {
 	ref := l.Step.Ref
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		p, err := lockRun(ctx, tx, ref)
+		p, err := lockFailing(ctx, tx, ref, f)
 		if err != nil {
 			return err
 		}
@@ -242,7 +242,7 @@ func (db *DB) GiveUp(ctx context.Context, s pipeline.Step, f transcription.Failu
 		return db.giveUpDelivery(ctx, s)
 	}
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		p, err := lockRun(ctx, tx, s.Ref)
+		p, err := lockFailing(ctx, tx, s.Ref, f)
 		if err != nil {
 			return settled(err)
 		}
@@ -258,7 +258,21 @@ func (db *DB) GiveUp(ctx context.Context, s pipeline.Step, f transcription.Failu
 	return wrap(err, "give up %s", s)
 }
 
-// fail ends a locked run.
+// lockFailing locks a run that is to fail. Where the recording would go with it, the owner is
+// locked before, as whoever puts something under a hold does: nothing goes behind one that was
+// promised.
+func lockFailing(ctx context.Context, tx bun.Tx, ref transcription.Ref, f transcription.Failure) (parent, error) {
+	if f.Hopeless() {
+		_, err := tx.ExecContext(ctx, "SELECT FROM users WHERE id = (SELECT owner_id FROM transcriptions WHERE id = ?) FOR NO KEY UPDATE", ref.ID)
+		if err != nil {
+			return parent{}, err
+		}
+	}
+	return lockRun(ctx, tx, ref)
+}
+
+// fail ends a locked run. A recording that nothing can be made of goes with it, unless it is
+// held.
 func fail(ctx context.Context, tx bun.Tx, p parent, c change, f transcription.Failure) error {
 	f.Code = or(f.Code, string(fault.Internal))
 	c.to, c.details = transcription.Failed, map[string]any{"code": f.Code}
@@ -274,13 +288,20 @@ func fail(ctx context.Context, tx bun.Tx, p parent, c change, f transcription.Fa
 	if _, ok := c.ref.Range(); ok {
 		return discardChunks(ctx, tx, p, c.ref, 0)
 	}
-	if f.Hopeless() && !p.Earlier {
-		if err := throwAway(ctx, tx, c.ref.ID); err != nil {
-			return err
-		}
-		return discard(ctx, tx, transcription.Prefix(p.OwnerID, c.ref.ID))
+	if !f.Hopeless() || p.Earlier {
+		return discardChunks(ctx, tx, p, c.ref, kept)
 	}
-	return discardChunks(ctx, tx, p, c.ref, kept)
+	var held bool
+	if err := tx.NewRaw("SELECT "+underHold+" FROM transcriptions AS t WHERE t.id = ?", c.ref.ID).Scan(ctx, &held); err != nil {
+		return err
+	}
+	if held {
+		return discardChunks(ctx, tx, p, c.ref, kept)
+	}
+	if err := throwAway(ctx, tx, c.ref.ID); err != nil {
+		return err
+	}
+	return discard(ctx, tx, transcription.Prefix(p.OwnerID, c.ref.ID))
 }
 
 // stop ends all steps of a run that are not done.

@@ -370,6 +370,94 @@ func TestDB_Fail(t *testing.T) {
 	}
 }
 
+// A recording that nothing can be made of is deleted with its run, without anybody asking. One
+// that is held was so too, for want of a look at the hold.
+func TestDB_Fail_underHold(t *testing.T) {
+	t.Parallel()
+	db, ctx := pgtest.New(t), t.Context()
+	owner := addUser(t, db)
+	folder := &transcription.Folder{ID: newID(t), OwnerID: owner, Name: "Case"}
+	ok(t, db.CreateFolder(ctx, folder))
+	_, err := db.HoldFolder(ctx, owner, folder.ID, true)
+	ok(t, err)
+	hopeless := transcription.Failure{Code: "no_audio", Message: "There is no sound."}
+	for name, hold := range map[string]func(id uuid.UUID) error{
+		"its own": func(id uuid.UUID) error {
+			_, err := db.HoldTranscription(ctx, owner, id, true)
+			return err
+		},
+		"an administrator's": func(id uuid.UUID) error {
+			_, err := db.HoldTranscription(ctx, uuid.Nil, id, true)
+			return err
+		},
+		"that of its folder": func(id uuid.UUID) error {
+			_, err := db.Arrange(ctx, owner, []uuid.UUID{id}, transcription.Arrangement{Folder: &folder.ID})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := prepare(t, db, owner, 1)
+			ok(t, hold(tr.ID))
+			ok(t, db.Fail(t.Context(), claim(t, db, tr.Ref(), pipeline.Transcribe, 0), hopeless))
+			got, err := db.Head(t.Context(), owner, tr.ID)
+			ok(t, err)
+			if got.Status != transcription.Failed || got.File.Gone || !got.MediaKept() {
+				t.Errorf("it is %s, its recording gone: %v", got.Status, got.File.Gone)
+			}
+			prefix := transcription.Prefix(owner, tr.ID)
+			if n := readSQL[int](t, db, "SELECT count(*) FROM garbage WHERE prefix = ?", prefix); n != 0 {
+				t.Errorf("%s is garbage", prefix)
+			}
+			if n := readSQL[int](t, db, "SELECT count(*) FROM garbage WHERE prefix = ?", prefix+"chunks/1/"); n != 1 {
+				t.Errorf("its chunks are not garbage")
+			}
+			ok(t, db.RetryTranscription(t.Context(), owner, transcription.NextRun{After: tr.Ref(), Options: tr.Options}))
+		})
+	}
+}
+
+// Whoever is promised a hold in the moment in which a run fails has the recording, or was told
+// that it has gone: the hold and the failure lock the same rows, in the same order.
+func TestDB_Fail_holdInTheSameMoment(t *testing.T) {
+	t.Parallel()
+	db, ctx := pgtest.New(t), t.Context()
+	for round := range 12 {
+		owner := addUser(t, db)
+		folder := &transcription.Folder{ID: newID(t), OwnerID: owner, Name: "Case"}
+		ok(t, db.CreateFolder(ctx, folder))
+		tr := prepare(t, db, owner, 1)
+		_, err := db.Arrange(ctx, owner, []uuid.UUID{tr.ID}, transcription.Arrangement{Folder: &folder.ID})
+		ok(t, err)
+		l := claim(t, db, tr.Ref(), pipeline.Transcribe, 0)
+		var promised bool
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := db.Fail(ctx, l, transcription.Failure{Code: "no_audio", Message: "There is no sound."}); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Go(func() {
+			if _, err := db.HoldFolder(ctx, owner, folder.ID, true); err != nil {
+				t.Error(err)
+				return
+			}
+			head, err := db.Head(ctx, owner, tr.ID)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			promised = !head.File.Gone
+		})
+		both.Wait()
+		head, err := db.Head(ctx, owner, tr.ID)
+		ok(t, err)
+		if promised == head.File.Gone {
+			t.Errorf("round %d: the recording was there when the hold was promised: %v, it is gone: %v", round, promised, head.File.Gone)
+		}
+	}
+}
+
 // TestMove tries every way from one status to another.
 func TestMove(t *testing.T) {
 	t.Parallel()

@@ -317,8 +317,7 @@ func (db *DB) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) erro
 			return err
 		}
 		var held bool
-		err := tx.NewRaw(`SELECT t.legal_hold OR (SELECT held FROM retention_of(t.owner_id, t.folder_id))
-			FROM transcriptions AS t WHERE t.id = ? AND t.owner_id = ? FOR UPDATE OF t`, id, owner).Scan(ctx, &held)
+		err := tx.NewRaw("SELECT "+underHold+" FROM transcriptions AS t WHERE t.id = ? AND t.owner_id = ? FOR UPDATE OF t", id, owner).Scan(ctx, &held)
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
 		}

@@ -48,11 +48,11 @@ func (s *Service) Media(ctx context.Context, who auth.Actor, id uuid.UUID) (*Med
 
 // playable returns Gone unless the recording is kept.
 func (t *Transcription) playable() error {
-	if t.File.Gone && !t.useless() {
-		return fault.New(fault.Gone, "The recording was deleted, as its retention says.").WithCode(codeRecordingGone)
-	}
 	if t.useless() {
 		return fault.New(fault.Gone, "The recording could not be used and is no longer stored.").WithCode(codeRecordingGone).With("failure", t.Failure.Code)
+	}
+	if t.File.Gone {
+		return fault.New(fault.Gone, "The recording was deleted, as its retention says.").WithCode(codeRecordingGone)
 	}
 	return nil
 }

@@ -48,10 +48,15 @@ func TestService_Media(t *testing.T) {
 	failed := *tr
 	failed.Status, failed.Failure = transcription.Failed, &transcription.Failure{Code: "no_audio"}
 	b.store.Insert(failed)
+	if _, err := b.Media(t.Context(), b.who, tr.ID); err != nil {
+		t.Errorf("one of no use that was held: got %v", err)
+	}
+	failed.File.Gone = true
+	b.store.Insert(failed)
 	if _, err := b.Media(t.Context(), b.who, tr.ID); !fault.Is(err, fault.Gone) || fault.Of(err).Code != "recording_gone" {
 		t.Errorf("one of no use: got %v", err)
 	}
-	failed.Earlier = &transcription.Earlier{Run: 1}
+	failed.Earlier, failed.File.Gone = &transcription.Earlier{Run: 1}, false
 	b.store.Insert(failed)
 	if _, err := b.Media(t.Context(), b.who, tr.ID); err != nil {
 		t.Errorf("one that was of use before: got %v", err)

@@ -64,6 +64,12 @@ func UnderHold() error {
 	return fault.New(fault.Conflict, "This is under a legal hold, so nothing of it can be deleted, nor moved out of the folder that has the hold. Lift the hold first.").WithCode("legal_hold")
 }
 
+// HoldOfAdministrator is the fault of an owner who would lift a hold that an administrator has
+// set.
+func HoldOfAdministrator() error {
+	return fault.New(fault.Forbidden, "An administrator has put this under a legal hold, which only an administrator can lift. Ask yours.").WithCode("hold_of_administrator")
+}
+
 // Retention returns what the caller's account says for all that is in no folder that says
 // otherwise.
 func (s *Service) Retention(ctx context.Context, who auth.Actor) (Retention, error) {
@@ -107,7 +113,7 @@ func (s *Service) HoldFolder(ctx context.Context, who auth.Actor, id uuid.UUID, 
 }
 
 // Hold puts a transcription of the caller's under a legal hold, or lifts that, which no API
-// key can.
+// key can. Forbidden hold_of_administrator: an administrator has set it.
 func (s *Service) Hold(ctx context.Context, who auth.Actor, id uuid.UUID, hold bool) error {
 	if err := mayHold(who, hold); err != nil {
 		return err
@@ -117,7 +123,8 @@ func (s *Service) Hold(ctx context.Context, who auth.Actor, id uuid.UUID, hold b
 }
 
 // HoldOf does so with a transcription of anybody's, for administrators, and returns whose it
-// is. They learn nothing else of it.
+// is. They learn nothing else of it. Its owner cannot lift what they have set; they can lift what
+// its owner has.
 func (s *Service) HoldOf(ctx context.Context, who auth.Actor, id uuid.UUID, hold bool) (owner uuid.UUID, err error) {
 	if err := who.Require(auth.ManageUsers); err != nil {
 		return uuid.Nil, err

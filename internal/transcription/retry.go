@@ -100,21 +100,22 @@ func (t *Transcription) Retriable() error {
 		return fault.New(fault.Conflict, "This transcription is being worked on. Wait until it has ended, or cancel it first.").
 			WithCode("in_work").With("status", string(t.Status))
 	}
-	if t.File.Gone {
-		return fault.New(fault.Conflict, "The recording is no longer stored, so there is nothing to run again. Upload it once more.").WithCode(codeRecordingGone)
-	}
 	if t.useless() {
 		return fault.New(fault.Conflict, "The recording could not be used and is no longer stored, so running it again cannot help. Upload another file.").
 			WithCode(codeRecordingGone).With("failure", t.Failure.Code)
+	}
+	if t.File.Gone {
+		return fault.New(fault.Conflict, "The recording is no longer stored, so there is nothing to run again. Upload it once more.").WithCode(codeRecordingGone)
 	}
 	return nil
 }
 
 const codeRecordingGone = "recording_gone"
 
-// useless reports whether the recording was the reason of the failure, and has gone with it.
+// useless reports whether the recording was the reason of the failure, and has gone with it. One
+// that was held has not.
 func (t *Transcription) useless() bool {
-	return t.Failure != nil && t.Failure.Hopeless() && t.Earlier == nil
+	return t.File.Gone && t.Failure != nil && t.Failure.Hopeless() && t.Earlier == nil
 }
 
 // Changes returns which options b asks for otherwise than a, by the names of the API.

@@ -74,6 +74,7 @@ func TestService_Retry_refused(t *testing.T) {
 		tr := transcription.Transcription{ID: uuid.New(), OwnerID: b.who.UserID, Run: 1, Status: s}
 		if failure != "" {
 			tr.Failure = &transcription.Failure{Code: failure}
+			tr.File.Gone = tr.Failure.Hopeless()
 		}
 		b.store.Insert(tr)
 		return tr.ID
@@ -97,6 +98,11 @@ func TestService_Retry_refused(t *testing.T) {
 	b.store.Insert(before)
 	if _, err := b.Retry(t.Context(), b.who, before.ID, transcription.Retry{}); err != nil {
 		t.Errorf("what could be read before: got %v", err)
+	}
+	held := transcription.Transcription{ID: uuid.New(), OwnerID: b.who.UserID, Run: 1, Status: transcription.Failed, Failure: &transcription.Failure{Code: "no_audio"}}
+	b.store.Insert(held)
+	if _, err := b.Retry(t.Context(), b.who, held.ID, transcription.Retry{}); err != nil {
+		t.Errorf("one of no use whose recording was held: got %v", err)
 	}
 	ended := add(transcription.Completed, "")
 	if _, err := b.Retry(t.Context(), authtest.Actor(uuid.New(), auth.Member), ended, transcription.Retry{}); !fault.Is(err, fault.NotFound) {

@@ -98,7 +98,8 @@ type Store interface {
 	SetFolderRetention(ctx context.Context, owner, id uuid.UUID, r Retention) (*Folder, error)
 	HoldFolder(ctx context.Context, owner, id uuid.UUID, hold bool) (*Folder, error)
 	// HoldTranscription puts a transcription under a hold or lifts that, and returns whose
-	// it is; with the zero owner it may be anybody's. What is held, by itself or by a folder
+	// it is; with the zero owner, for administrators, it may be anybody's. What they have set
+	// is not the owner's to lift: Forbidden hold_of_administrator. What is held, by itself or by a folder
 	// that it is in, is not deleted, nor is it taken out of the hold by moving and deleting
 	// folders: Conflict legal_hold.
 	HoldTranscription(ctx context.Context, owner, id uuid.UUID, hold bool) (uuid.UUID, error)

@@ -443,6 +443,7 @@ func (m *Memory) fail(r *run, f transcription.Failure) {
 		return
 	}
 	if f.Hopeless() && r.t.Earlier == nil {
+		r.t.File.Gone = true
 		m.garbage = append(m.garbage, transcription.Prefix(r.t.OwnerID, r.t.ID))
 		return
 	}

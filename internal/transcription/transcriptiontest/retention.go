@@ -97,6 +97,15 @@ func (s *Store) HoldTranscription(ctx context.Context, owner, id uuid.UUID, hold
 	if !ok || owner != uuid.Nil && t.OwnerID != owner {
 		return uuid.Nil, errNone
 	}
+	if owner != uuid.Nil && s.admins[id] && !hold {
+		return uuid.Nil, transcription.HoldOfAdministrator()
+	}
+	if owner == uuid.Nil {
+		if s.admins == nil {
+			s.admins = map[uuid.UUID]bool{}
+		}
+		s.admins[id] = hold
+	}
 	if t.LegalHold == hold {
 		return t.OwnerID, nil
 	}

@@ -33,6 +33,7 @@ type Store struct {
 	links     map[uuid.UUID]transcription.Link
 	batches   map[uuid.UUID]transcription.Batch
 	rules     map[uuid.UUID]transcription.Retention // by owner
+	admins    map[uuid.UUID]bool                    // the transcriptions with a hold of an administrator
 	shares    map[uuid.UUID]share
 	people    map[uuid.UUID]string // the addresses that they have proved to be theirs
 	zips      map[uuid.UUID]*zip

@@ -112,6 +112,15 @@ func testHold(t *testing.T, w World) {
 	_, err = w.HoldFolder(ctx, owner, outer.ID, false)
 	must(t, err)
 	must(t, w.DeleteTranscription(ctx, owner, within.ID))
+	_, err = w.HoldTranscription(ctx, uuid.Nil, single.ID, true)
+	must(t, err)
+	for range 2 { // an administrator's is not the owner's to lift, nor to take over
+		_, err = w.HoldTranscription(ctx, owner, single.ID, false)
+		wantCode(t, err, "hold_of_administrator")
+		_, err = w.HoldTranscription(ctx, owner, single.ID, true)
+		must(t, err)
+	}
+	wantCode(t, w.DeleteTranscription(ctx, owner, single.ID), "legal_hold")
 	whose, err := w.HoldTranscription(ctx, uuid.Nil, single.ID, false)
 	must(t, err)
 	if head, err := w.Head(ctx, owner, single.ID); err != nil || whose != owner || head.LegalHold || head.ExpiresAt.IsZero() {
