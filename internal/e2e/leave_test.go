@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -26,7 +27,8 @@ type receipt struct {
 }
 
 // TestLeave has somebody delete their account who has something of everything, while a
-// recording of theirs is in work and another on its way in. Then nothing in the
+// recording of theirs is in work and another on its way in, and somebody with whom they have shared
+// a text has made an export of it. Then nothing in the
 // database, in the bucket or in Redis knows them any more, not even by an id.
 func TestLeave(t *testing.T) {
 	t.Parallel()
@@ -37,18 +39,22 @@ func TestLeave(t *testing.T) {
 	traces := p.fill(t)
 	stays.share(p, kept.ID, "edit")
 	p.patch("/transcriptions/"+kept.ID, map[string]any{"edits": []any{map[string]any{"op": "speaker", "segment": 0, "speaker": "Bea"}}}).want(t, http.StatusOK, nil)
+	export := stays.take(p, traces["a transcription"])
 	upload := p.trickle(t)
 	for what, text := range traces {
 		if len(s.find(t, text)) == 0 {
 			t.Errorf("%s: the scan does not find %q, which is there", what, text)
 		}
 	}
+	if !slices.ContainsFunc(s.find(t, traces["the phrase"]), func(at string) bool { return strings.HasPrefix(at, "u/"+stays.id+"/") }) {
+		t.Error("the scan does not look into the export of somebody else")
+	}
 
 	p.erase(t, "not my password").refused(t, http.StatusForbidden, "wrong_password")
 	var r receipt
 	p.erase(t, secret).want(t, http.StatusOK, &r)
 	t.Logf("deleted: %v", r.Counts)
-	if r.Status != "pending" || r.Counts["transcriptions"] != 2 || r.Counts["revisions"] != 1 || r.Counts["webhooks"] != 1 || r.Counts["apiKeys"] != 1 || r.Counts["links"] != 1 || r.Counts["shares"] != 2 {
+	if r.Status != "pending" || r.Counts["transcriptions"] != 2 || r.Counts["revisions"] != 1 || r.Counts["webhooks"] != 1 || r.Counts["apiKeys"] != 1 || r.Counts["links"] != 1 || r.Counts["shares"] != 3 {
 		t.Errorf("the receipt is %+v", r)
 	}
 	p.get("/me").refused(t, http.StatusUnauthorized, "account_gone")
@@ -75,9 +81,23 @@ func TestLeave(t *testing.T) {
 	if n, err := s.blobs.Clear(t.Context(), "u/"+p.id+"/"); err != nil || n > 0 {
 		t.Errorf("%d objects or unfinished uploads are left: %v", n, err)
 	}
+	stays.get("/exports/"+export+"/file").refused(t, http.StatusNotFound, "export_expired")
 	if got := stays.show(kept.ID); got.Text != kept.Text {
 		t.Errorf("the text of somebody else is %q, was %q", got.Text, kept.Text)
 	}
+}
+
+// take has somebody share a text, and makes an export of it in the background, which it returns.
+func (p *person) take(from *person, id string) (export string) {
+	p.t.Helper()
+	from.share(p, id, "read")
+	var z struct{ ID, Status string }
+	p.post("/exports?format=txt", map[string]any{"ids": []string{id}, "async": true}).want(p.t, http.StatusAccepted, &z)
+	eventually(p.t, "the export is written", func() bool {
+		p.get("/exports/"+z.ID).want(p.t, http.StatusOK, &z)
+		return z.Status == "completed"
+	})
+	return z.ID
 }
 
 // erase asks for the end of the account.
@@ -200,11 +220,34 @@ func (s *stack) findObjects(t *testing.T, text string) (found []string) {
 		t.Fatal(err)
 	}
 	for _, key := range keys {
-		if strings.Contains(key, text) || strings.Contains(s.object(t.Context(), key), text) {
+		if strings.Contains(key, text) || strings.Contains(unzipped(t, s.object(t.Context(), key)), text) {
 			found = append(found, key)
 		}
 	}
 	return found
+}
+
+// unzipped returns what is in the files of a zip, with their names, and anything else as it is: a
+// text that is compressed would be found by nobody.
+func unzipped(t *testing.T, content string) string {
+	t.Helper()
+	z, err := zip.NewReader(strings.NewReader(content), int64(len(content)))
+	if err != nil {
+		return content
+	}
+	var all strings.Builder
+	for _, f := range z.File {
+		body, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString(f.Name + "\n")
+		if _, err := io.Copy(&all, body); err != nil {
+			t.Fatal(err)
+		}
+		_ = body.Close()
+	}
+	return all.String()
 }
 
 // object returns the content of an object, nothing of one that is gone by now.

@@ -50,7 +50,7 @@ func addSeal(ctx context.Context, tx bun.Tx, t *transcription.Transcription) err
 func (db *DB) Seal(ctx context.Context, id uuid.UUID) (s transcription.Seal, err error) {
 	err = db.bun.NewRaw(`SELECT k.sealed, coalesce(k.sealed_by, ''), coalesce(k.texts, false) FROM transcriptions AS t
 		LEFT JOIN data_keys AS k ON k.transcription_id = t.id WHERE t.id = ?0
-		UNION ALL SELECT sealed, sealed_by, false FROM exports WHERE id = ?0 AND state = 'completed'`, id).Scan(ctx, &s.Key, &s.By, &s.Texts)
+		UNION ALL SELECT sealed, sealed_by, false FROM exports WHERE id = ?0 AND state = 'completed' AND expires_at > now()`, id).Scan(ctx, &s.Key, &s.By, &s.Texts)
 	return s, wrap(none(err, "There is no transcription %s.", id), "read the seal of %s", id)
 }
 

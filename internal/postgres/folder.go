@@ -93,7 +93,7 @@ func (db *DB) ChangeFolder(ctx context.Context, f *transcription.Folder) error {
 		if err != nil {
 			return err
 		}
-		return shakeOff(ctx, tx, f.ID)
+		return unshared(ctx, tx, f.ID)
 	})
 	if err == nil {
 		*f = row.domain()
@@ -146,6 +146,10 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 		if err := shakeOff(ctx, tx, id); err != nil {
 			return err
 		}
+		within, err := below(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		parent := optional(row.ParentID)
 		if _, err := tx.NewRaw("UPDATE transcriptions SET folder_id = ?, updated_at = clock_timestamp() WHERE folder_id = ?", parent, id).Exec(ctx); err != nil {
 			return err
@@ -153,14 +157,16 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 		if _, err := tx.NewRaw("UPDATE batches SET folder_id = ? WHERE folder_id = ?", parent, id).Exec(ctx); err != nil {
 			return err
 		}
-		_, err := tx.NewRaw(`UPDATE folders AS d SET parent_id = ?0, name = CASE WHEN EXISTS (
+		_, err = tx.NewRaw(`UPDATE folders AS d SET parent_id = ?0, name = CASE WHEN EXISTS (
 				SELECT FROM folders AS o WHERE o.owner_id = d.owner_id AND o.parent_id IS NOT DISTINCT FROM ?0 AND lower(o.name) = lower(d.name) AND o.id <> ?1
 			) THEN left(d.name, 180) || ' ' || left(right(d.id::text, 12), 8) ELSE d.name END WHERE d.parent_id = ?1`, parent, id).Exec(ctx)
 		if err != nil {
 			return err
 		}
-		_, err = tx.NewDelete().Model(row).WherePK().Exec(ctx)
-		return err
+		if _, err := tx.NewDelete().Model(row).WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		return takeOut(ctx, tx, within...)
 	})
 	return wrap(err, "delete folder %s", id)
 }
@@ -170,13 +176,8 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a transcription.Arrangement) (found []uuid.UUID, err error) {
 	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		found = nil
-		if err := lockOwner(ctx, tx, owner); err != nil { // whom holds of folders lock as well
+		if err := lockOwner(ctx, tx, owner); err != nil { // as holds of folders do, and who takes rights away
 			return err
-		}
-		if a.Folder != nil { // who moves something out of a shared folder takes it back
-			if err := lockOwner(ctx, tx, owner); err != nil {
-				return err
-			}
 		}
 		if a.Folder != nil && *a.Folder != uuid.Nil {
 			if err := ownFolder(ctx, tx, owner, *a.Folder); err != nil {
@@ -189,7 +190,10 @@ func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a t
 			found = append(found, rows[i].ID)
 			err = arrange(ctx, tx, owner, rows[i], a)
 		}
-		return err
+		if err != nil || a.Folder == nil {
+			return err
+		}
+		return takeOut(ctx, tx, found...)
 	})
 	return found, wrap(err, "arrange %d transcriptions", len(ids))
 }

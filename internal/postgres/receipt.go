@@ -95,12 +95,18 @@ func countBelongings(ctx context.Context, tx bun.Tx, user uuid.UUID) (counts map
 // deleteBelongings removes what the constraints do not remove with the user: recordings,
 // of which objects are left, and what is kept of people without a reference to them.
 func deleteBelongings(ctx context.Context, tx bun.Tx, user uuid.UUID) error {
+	if _, err := tx.NewRaw("DELETE FROM exports WHERE owner_id = ?", user).Exec(ctx); err != nil {
+		return err // below whose prefix all is looked for
+	}
 	var transcriptions []uuid.UUID
 	if err := tx.NewRaw("DELETE FROM transcriptions WHERE owner_id = ? RETURNING id", user).Scan(ctx, &transcriptions); err != nil {
 		return err
 	}
 	for _, id := range transcriptions {
 		changed(ctx, id)
+	}
+	if err := takeOut(ctx, tx, transcriptions...); err != nil {
+		return err
 	}
 	for _, statement := range []string{
 		"DELETE FROM files WHERE owner_id = ?0",

@@ -111,11 +111,27 @@ func (db *DB) DeleteShare(ctx context.Context, owner uuid.UUID, t transcription.
 			return err
 		}
 		if t.FolderID != uuid.Nil {
-			return shakeOff(ctx, tx, t.FolderID)
+			return unshared(ctx, tx, t.FolderID)
+		}
+		if err := takeOut(ctx, tx, t.TranscriptionID); err != nil {
+			return err
 		}
 		return shake(ctx, tx, "SELECT id FROM transcriptions WHERE id = ? AND status NOT IN ('completed', 'failed', 'canceled') FOR UPDATE", t.TranscriptionID)
 	})
 	return wrap(err, "take back share %s", id)
+}
+
+// unshared is called behind what a folder is shared no more by: it is somewhere else, or a share
+// of it is gone.
+func unshared(ctx context.Context, tx bun.Tx, folder uuid.UUID) error {
+	ids, err := below(ctx, tx, folder)
+	if err != nil {
+		return err
+	}
+	if err := takeOut(ctx, tx, ids...); err != nil {
+		return err
+	}
+	return shakeOff(ctx, tx, folder)
 }
 
 // maxReceived bounds what is told of everything that others share with somebody.

@@ -329,7 +329,8 @@ func (db *DB) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) erro
 	return wrap(err, "delete transcription %s", id)
 }
 
-// remove deletes the rows of a locked transcription, and leaves its objects to be collected.
+// remove deletes the rows of a locked transcription, and leaves its objects to be collected, and
+// the exports that it is in.
 func remove(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) error {
 	if err := settleUsage(ctx, tx, id); err != nil {
 		return err
@@ -344,6 +345,9 @@ func remove(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) error {
 		return none(err, "There is no transcription %s.", id)
 	}
 	if err := leaveBatch(ctx, tx, owner, batch); err != nil {
+		return err
+	}
+	if err := takeOut(ctx, tx, id); err != nil {
 		return err
 	}
 	changed(ctx, id)

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
@@ -50,4 +52,69 @@ func TestDB_zipIsCollected(t *testing.T) {
 	}
 	_, err = db.Seal(ctx, z.ID)
 	wantKind(t, err, fault.NotFound)
+}
+
+// What is taken out of an export goes from the bucket as well: the file of one that is
+// complete, and what an attempt has written that is at work. Its key goes with it.
+func TestDB_zipLosesWhatGoes(t *testing.T) {
+	t.Parallel()
+	db, ctx := pgtest.New(t), t.Context()
+	owner, reader := addUser(t, db), addUser(t, db)
+	tr := complete(t, db, owner)
+	order := func(who uuid.UUID) *transcription.ZipLease {
+		z := &transcription.Zip{ID: newID(t), OwnerID: who, Format: "txt", IDs: []uuid.UUID{tr.ID, newID(t)}}
+		ok(t, db.CreateZip(ctx, z))
+		l, err := db.ClaimZip(ctx, time.Hour)
+		ok(t, err)
+		return l
+	}
+	done, other := order(owner), order(reader)
+	stored := transcription.Stored{Size: 7, Seal: transcription.Seal{Key: []byte(strings.Repeat("k", 60)), By: "key"}}
+	for _, l := range []*transcription.ZipLease{done, other} {
+		ok(t, db.FinishZip(ctx, *l, l.Zip.Prefix(l.Token)+"texts.zip", stored))
+	}
+	running := order(reader)
+	ok(t, db.DeleteTranscription(ctx, owner, tr.ID))
+	prefixes, err := db.Garbage(ctx, 100)
+	ok(t, err)
+	for _, want := range []string{
+		transcription.Prefix(owner, done.Zip.ID), transcription.Prefix(reader, other.Zip.ID), running.Zip.Prefix(running.Token),
+	} {
+		if !slices.Contains(prefixes, want) {
+			t.Errorf("%s is no garbage", want)
+		}
+	}
+	for _, l := range []*transcription.ZipLease{done, other} {
+		_, err := db.Seal(ctx, l.Zip.ID)
+		wantKind(t, err, fault.NotFound)
+	}
+	if n := readSQL[int](t, db, "SELECT count(*) FROM exports WHERE sealed IS NOT NULL OR ? = ANY (ids)", tr.ID); n != 0 {
+		t.Errorf("%d exports have the id or a key still", n)
+	}
+}
+
+// Whoever deletes an account takes their texts out of the exports of others.
+func TestDB_DeleteAccount_exportsOfOthers(t *testing.T) {
+	t.Parallel()
+	db, ctx := pgtest.New(t), t.Context()
+	owner, reader := addUser(t, db), addUser(t, db)
+	tr := complete(t, db, owner)
+	theirs := &transcription.Zip{ID: newID(t), OwnerID: reader, Format: "txt", IDs: []uuid.UUID{tr.ID}}
+	own := &transcription.Zip{ID: newID(t), OwnerID: owner, Format: "txt", IDs: []uuid.UUID{tr.ID}}
+	for _, z := range []*transcription.Zip{theirs, own} {
+		ok(t, db.CreateZip(ctx, z))
+		l, err := db.ClaimZip(ctx, time.Hour)
+		ok(t, err)
+		ok(t, db.FinishZip(ctx, *l, l.Zip.Prefix(l.Token)+"texts.zip", transcription.Stored{Size: 7}))
+	}
+	_, err := db.DeleteAccount(ctx, owner, newID(t), auth.Entry{Action: auth.AccountDeleted})
+	ok(t, err)
+	prefixes, err := db.Garbage(ctx, 100)
+	ok(t, err)
+	if want := []string{transcription.Prefix(reader, theirs.ID)}; !slices.Equal(prefixes, want) {
+		t.Errorf("garbage is %v, want %v", prefixes, want)
+	}
+	if n := readSQL[int](t, db, "SELECT count(*) FROM exports WHERE ? = ANY (ids)", tr.ID); n != 0 {
+		t.Errorf("%d exports have the id still", n)
+	}
 }

@@ -36,7 +36,7 @@ type Zip struct {
 	State   ZipState
 	Format  string
 	Layout  url.Values  // its options
-	IDs     []uuid.UUID // of what is in it
+	IDs     []uuid.UUID // of what is in it; zero for what was deleted since, or is shared with its owner no more
 	Done    int         // of them
 	Size    int64       // bytes; 0 until it is completed
 	Key     string      // of the object; empty until then
@@ -57,6 +57,10 @@ const (
 	zipRenewal = 5 * time.Second
 	zipEvery   = 2 * time.Second
 )
+
+// Prefix returns the prefix of the objects of one attempt to write a zip, which that of the zip
+// begins with.
+func (z *Zip) Prefix(token uuid.UUID) string { return Prefix(z.OwnerID, z.ID) + token.String() + "/" }
 
 // Ended reports whether nothing more will happen to a zip.
 func (z *Zip) Ended() bool { return z.State != ZipWaiting && z.State != ZipRunning }
@@ -306,7 +310,7 @@ func (p *Packer) write(ctx context.Context, l ZipLease) error {
 		defer close(written)
 		_ = out.CloseWithError(p.exporter.WriteZip(out, f, layout, p.texts(ctx, l, f, &done)))
 	}()
-	key := Prefix(l.Zip.OwnerID, l.Zip.ID) + l.Token.String() + ".zip"
+	key := l.Zip.Prefix(l.Token) + "texts.zip"
 	stored, err := p.service.objects.Upload(ctx, key, in, maxZipBytes)
 	_ = in.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // which never fails
 	<-written

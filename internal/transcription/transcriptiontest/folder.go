@@ -101,6 +101,7 @@ func (s *Store) ChangeFolder(ctx context.Context, f *transcription.Folder) error
 	}
 	f.CreatedAt, f.Retention, f.LegalHold = old.CreatedAt, old.Retention, old.LegalHold
 	s.put(*f)
+	s.takeOut(slices.Collect(maps.Keys(s.rows))...)
 	return nil
 }
 
@@ -135,6 +136,7 @@ func (s *Store) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 	}
 	delete(s.folders, id)
 	maps.DeleteFunc(s.shares, func(_ uuid.UUID, l share) bool { return l.FolderID == id })
+	s.takeOut(slices.Collect(maps.Keys(s.rows))...)
 	return nil
 }
 
@@ -173,6 +175,7 @@ func (s *Store) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a
 		s.rows[id] = t
 		found = append(found, id)
 	}
+	s.takeOut(found...)
 	slices.SortFunc(found, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	return found, nil
 }

@@ -3,6 +3,7 @@ package transcriptiontest
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -131,6 +132,7 @@ func (s *Store) DeleteShare(ctx context.Context, owner uuid.UUID, of transcripti
 		return errNoShare
 	}
 	delete(s.shares, id)
+	s.takeOut(slices.Collect(maps.Keys(s.rows))...)
 	for _, t := range s.rows {
 		if !t.Status.Final() {
 			t.UpdatedAt = s.now()

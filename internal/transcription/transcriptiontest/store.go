@@ -453,6 +453,7 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 	maps.DeleteFunc(s.links, func(_ uuid.UUID, l transcription.Link) bool { return l.TranscriptionID == id })
 	s.settleBatch(t.BatchID)
 	maps.DeleteFunc(s.shares, func(_ uuid.UUID, l share) bool { return l.TranscriptionID == id })
+	s.takeOut(id)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package transcriptiontest
 
 import (
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,6 +107,77 @@ func testZipFencing(t *testing.T, w World) {
 	if got := wantZip(t, w, crashing, transcription.ZipFailed, 0); got.Failure.Code != "gave_up" {
 		t.Errorf("got %+v", got.Failure)
 	}
+}
+
+// testZipLoses deletes what is in zips, or takes it back from somebody: a text went on lying in
+// the file of a zip for a day when nothing else of it was left, and its id in a row for a week.
+func testZipLoses(t *testing.T, w World) {
+	ctx := t.Context()
+	owner, _ := w.Person(t, true)
+	other, address := w.Person(t, true)
+	folder := addFolder(t, w, owner, uuid.Nil, "Talks")
+	goes, stays, within := create(t, w, owner), create(t, w, owner), create(t, w, owner)
+	_, err := w.Arrange(ctx, owner, []uuid.UUID{within.ID}, transcription.Arrangement{Folder: &folder.ID})
+	must(t, err)
+	share := func(of transcription.Target) *transcription.Share {
+		return give(t, w, owner, of, address, transcription.ToRead)
+	}
+	share(transcription.Target{TranscriptionID: goes.ID})
+	single, all := share(transcription.Target{TranscriptionID: stays.ID}), share(transcription.Target{FolderID: folder.ID})
+	zip := func(who uuid.UUID, of ...*transcription.Transcription) *transcription.Zip {
+		t.Helper()
+		z := &transcription.Zip{ID: newID(t), OwnerID: who, State: transcription.ZipWaiting, Format: "txt"}
+		for _, tr := range of {
+			z.IDs = append(z.IDs, tr.ID)
+		}
+		must(t, w.CreateZip(t.Context(), z))
+		return z
+	}
+	complete := func(z *transcription.Zip) *transcription.Zip {
+		t.Helper()
+		l := claimZip(t, w, time.Hour)
+		must(t, w.FinishZip(t.Context(), l, l.Zip.Prefix(l.Token)+"texts.zip", transcription.Stored{Size: 7}))
+		return z
+	}
+	expired := func(z *transcription.Zip, want bool) {
+		t.Helper()
+		got, err := w.Zip(ctx, z.OwnerID, z.ID)
+		must(t, err)
+		if is := !got.ExpiresAt.After(time.Now()); got.State != transcription.ZipCompleted || is != want {
+			t.Errorf("the zip is %s, expired: %v, want %v", got.State, is, want)
+		}
+	}
+	mine, theirs := complete(zip(owner, goes, stays, within)), complete(zip(other, stays, goes))
+	only, inFolder := complete(zip(other, stays)), complete(zip(other, within))
+	running := zip(other, goes, stays)
+	l := claimZip(t, w, time.Hour)
+	waiting := zip(owner, goes, stays)
+
+	must(t, w.DeleteTranscription(ctx, owner, goes.ID))
+	expired(mine, true)
+	expired(theirs, true)
+	expired(only, false)
+	wantKind(t, w.FinishZip(ctx, l, "late", transcription.Stored{Size: 7}), fault.Conflict)
+	wantZip(t, w, waiting, transcription.ZipWaiting, 0)
+	must(t, w.CancelZip(ctx, owner, waiting.ID))
+	again := claimZip(t, w, time.Hour)
+	if want := []uuid.UUID{uuid.Nil, stays.ID}; again.Zip.ID != running.ID || again.Attempt != 1 || !slices.Equal(again.Zip.IDs, want) {
+		t.Errorf("begun again, it is attempt %d at %v of %s", again.Attempt, again.Zip.IDs, again.Zip.ID)
+	}
+	must(t, w.CancelZip(ctx, other, running.ID))
+
+	must(t, w.DeleteShare(ctx, owner, single.Target, single.ID))
+	expired(only, true)
+	expired(inFolder, false)
+	must(t, w.DeleteShare(ctx, owner, all.Target, all.ID))
+	expired(inFolder, true)
+
+	share(transcription.Target{FolderID: folder.ID})
+	moved, own := complete(zip(other, within)), complete(zip(owner, within))
+	_, err = w.Arrange(ctx, owner, []uuid.UUID{within.ID}, transcription.Arrangement{Folder: new(uuid.UUID)})
+	must(t, err)
+	expired(moved, true)
+	expired(own, false)
 }
 
 // testZipOwners is about those of somebody else, and how many one may have.

@@ -115,6 +115,34 @@ func (s *Store) DeleteZip(ctx context.Context, owner, id uuid.UUID) error {
 	return nil
 }
 
+// takeOut takes those of the transcriptions out of zips that the owners of these may not read
+// any more.
+func (s *Store) takeOut(ids ...uuid.UUID) {
+	for _, z := range s.zips {
+		gone := func(id uuid.UUID) bool {
+			t, ok := s.rows[id]
+			return slices.Contains(ids, id) && (!ok || t.OwnerID != z.OwnerID && s.sharedAs(&t, z.OwnerID) == "")
+		}
+		if !slices.ContainsFunc(z.IDs, gone) {
+			continue
+		}
+		z.IDs = slices.Clone(z.IDs)
+		for i, id := range z.IDs {
+			if gone(id) {
+				z.IDs[i] = uuid.Nil
+			}
+		}
+		switch z.State {
+		case transcription.ZipCompleted:
+			z.ExpiresAt = s.now()
+		case transcription.ZipRunning:
+			z.State = transcription.ZipWaiting
+			z.attempts--
+		case transcription.ZipWaiting, transcription.ZipFailed, transcription.ZipCanceled:
+		}
+	}
+}
+
 // ClaimZip implements transcription.ZipWork.
 func (s *Store) ClaimZip(ctx context.Context, lease time.Duration) (*transcription.ZipLease, error) {
 	unlock, err := s.lock(ctx)
