@@ -104,6 +104,10 @@ func (o *fakeObjects) Upload(_ context.Context, key string, r io.Reader, limit i
 	return transcription.Stored{Size: size, SHA256: o.sums[key]}, nil
 }
 
+func (o *fakeObjects) UploadSealed(ctx context.Context, key string, r io.Reader, limit int64) (transcription.Stored, error) {
+	return o.Upload(ctx, key, r, limit)
+}
+
 func (o *fakeObjects) Open(_ context.Context, key string) (io.ReadCloser, int64, error) {
 	text := o.content(key)
 	return io.NopCloser(strings.NewReader(text)), int64(len(text)), nil

@@ -113,6 +113,8 @@ func TestSealed_texts(t *testing.T) {
 		"Content-Type", "application/json").want(t, http.StatusOK, nil)
 	p.show(id)
 	nowhere("it is edited")
+	export := p.takesExport(t, id, canary)
+	nowhere("it was exported")
 	p.do(http.MethodPost, root+"/transcriptions/"+id+"/revisions/0/restore", http.NoBody).want(t, http.StatusOK, nil)
 	if got := p.show(id); got.Text != want.Text {
 		t.Errorf("restored it is\n%s", got.Text)
@@ -138,6 +140,8 @@ func TestSealed_texts(t *testing.T) {
 		t.Errorf("with another key, and not switched on any more, it is\n%s", got.Text)
 	}
 	p.get("/transcriptions?q=word").want(t, http.StatusOK, nil)
+	p.get("/exports/"+export+"/file").want(t, http.StatusOK, nil)
+	p.takesExport(t, id, "") // in which are texts that are encrypted
 	nowhere("it is not switched on any more")
 }
 
@@ -158,6 +162,26 @@ func (s *stack) sealedChunks(t *testing.T, p *person) {
 		}
 		return slices.ContainsFunc(keys, func(key string) bool { return strings.Contains(key, "/chunks/") })
 	})
+}
+
+// takesExport has a person make an export in the background, in which a text is to be found, and
+// expects it to be in the bucket encrypted. It returns the id.
+func (p *person) takesExport(t *testing.T, id, text string) (export string) {
+	t.Helper()
+	export = p.take(id)
+	file := p.get("/exports/" + export + "/file")
+	file.want(t, http.StatusOK, nil)
+	if !strings.Contains(unzipped(t, string(file.body)), text) {
+		t.Errorf("%q is not in the export", text)
+	}
+	keys, err := p.s.blobs.Keys(t.Context(), "u/"+p.id+"/"+export+"/")
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("the objects of the export are %v, %v", keys, err)
+	}
+	if content := p.s.object(t.Context(), keys[0]); content == "" || unzipped(t, content) != content {
+		t.Error("the export is in the bucket as it is")
+	}
+	return export
 }
 
 // takesOut has a person download all that is kept of them, the recording with it.

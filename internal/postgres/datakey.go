@@ -54,30 +54,33 @@ func (db *DB) Seal(ctx context.Context, id uuid.UUID) (s transcription.Seal, err
 	return s, wrap(none(err, "There is no transcription %s.", id), "read the seal of %s", id)
 }
 
+// renewals renew the data keys of a batch of transcriptions, or exports, behind an id, and return
+// that of the last; the zero one when there are no more.
+var renewals = []func(ctx context.Context, tx bun.Tx, ring *seal.Keyring, after uuid.UUID) (last uuid.UUID, n int, failed []error, err error){renewSeals, renewExports}
+
 // RenewSeals has all data keys encrypted with the key of the ring that encrypts, and returns how
 // many were not. What it has done stays done when it is broken off; several may do it at
 // once, and others work meanwhile. It is an error when one cannot be decrypted: that stays
 // as it is, and the others are renewed.
 func (db *DB) RenewSeals(ctx context.Context, ring *seal.Keyring) (n int, err error) {
 	var errs []error
-	for last := uuid.Nil; ; {
-		var renewed int
-		var failed []error
-		err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-			last, renewed, failed, err = renewSeals(ctx, tx, ring, last)
-			return err
-		})
-		if err != nil {
-			return n, errors.Join(append(errs, wrap(err, "renew seals"))...)
-		}
-		if errs, n = append(errs, failed...), n+renewed; last == uuid.Nil {
-			return n, errors.Join(errs...)
+	for _, renew := range renewals {
+		for more, last := true, uuid.Nil; more; more = last != uuid.Nil {
+			var renewed int
+			var failed []error
+			err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+				last, renewed, failed, err = renew(ctx, tx, ring, last)
+				return err
+			})
+			if err != nil {
+				return n, errors.Join(append(errs, wrap(err, "renew seals"))...)
+			}
+			errs, n = append(errs, failed...), n+renewed
 		}
 	}
+	return n, errors.Join(errs...)
 }
 
-// renewSeals renews those of a batch behind an id, and returns that of the last; the zero
-// one when there are no more.
 func renewSeals(ctx context.Context, tx bun.Tx, ring *seal.Keyring, after uuid.UUID) (last uuid.UUID, n int, failed []error, err error) {
 	var rows []dataKeyRow
 	err = tx.NewSelect().Model(&rows).Where("k.sealed_by <> ?", ring.By()).Where("k.transcription_id > ?", after).
@@ -98,4 +101,22 @@ func renewSeals(ctx context.Context, tx bun.Tx, ring *seal.Keyring, after uuid.U
 		_, err = tx.NewUpdate().Model(&renewed).Column("sealed", "sealed_by").Bulk().Exec(ctx)
 	}
 	return rows[len(rows)-1].TranscriptionID, len(renewed), failed, err
+}
+
+// renewExports does so for exports, of which there are few.
+func renewExports(ctx context.Context, tx bun.Tx, ring *seal.Keyring, after uuid.UUID) (last uuid.UUID, n int, failed []error, err error) {
+	var rows []zipRow
+	err = tx.NewSelect().Model(&rows).Column("id", "sealed", "sealed_by").Where("x.sealed IS NOT NULL").Where("x.sealed_by <> ?", ring.By()).
+		Where("x.id > ?", after).Order("x.id").Limit(sealBatch).For("NO KEY UPDATE").Scan(ctx)
+	for i := 0; i < len(rows) && err == nil; i++ {
+		last = rows[i].ID
+		s, failure := ring.Renew(last, transcription.Seal{Key: rows[i].Sealed, By: rows[i].SealedBy})
+		if failure != nil {
+			failed = append(failed, fmt.Errorf("renew the seal of export %s: %w", last, failure))
+			continue
+		}
+		n++
+		_, err = tx.NewRaw("UPDATE exports SET sealed = ?, sealed_by = ? WHERE id = ?", s.Key, s.By, last).Exec(ctx)
+	}
+	return last, n, failed, err
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -83,6 +84,8 @@ func TestDB_RenewSeals(t *testing.T) {
 	db, ctx := pgtest.New(t), t.Context()
 	ids := addSeals(t, db, 700)
 	both := ring(t, newKey, oldKey)
+	exports := []uuid.UUID{addSealedExport(t, db), addSealedExport(t, db)}
+	ids = append(ids, exports...)
 	readable := func(ring *seal.Keyring) {
 		t.Helper()
 		for _, id := range ids {
@@ -125,7 +128,7 @@ func TestDB_RenewSeals(t *testing.T) {
 
 	n, err := db.RenewSeals(ctx, both)
 	ok(t, err)
-	if again, err := db.RenewSeals(ctx, both); n != 200 || again != 0 || err != nil {
+	if again, err := db.RenewSeals(ctx, both); n != 200+len(exports) || again != 0 || err != nil {
 		t.Errorf("got %d, then %d, %v", n, again, err)
 	}
 	readable(ring(t, newKey))
@@ -145,6 +148,18 @@ func TestDB_RenewSeals_damaged(t *testing.T) {
 	if n != 0 || err == nil || strings.Contains(err.Error(), newKey) {
 		t.Errorf("without the key: %d are renewed, %v", n, err)
 	}
+}
+
+// addSealedExport makes an export that is complete, and returns its id.
+func addSealedExport(t testing.TB, db *postgres.DB) uuid.UUID {
+	t.Helper()
+	z := &transcription.Zip{ID: newID(t), OwnerID: addUser(t, db), Format: "txt", IDs: []uuid.UUID{newID(t)}}
+	ok(t, db.CreateZip(t.Context(), z))
+	l, err := db.ClaimZip(t.Context(), time.Hour)
+	ok(t, err)
+	s, _ := ring(t, oldKey).New(z.ID, false)
+	ok(t, db.FinishZip(t.Context(), *l, l.Zip.Prefix(l.Token)+"texts.zip", transcription.Stored{Size: 7, Seal: s}))
+	return z.ID
 }
 
 // addSeals makes that many transcriptions whose objects are encrypted, and returns their

@@ -55,7 +55,7 @@ const (
 )
 
 // NewObjects returns a bucket that reads what is encrypted. Of uploads that are new, fresh
-// is encrypted.
+// is encrypted, and exports are always.
 func NewObjects(bucket Bucket, seals Seals, ring *Keyring, fresh Extent) *Objects {
 	return &Objects{Bucket: bucket, seals: seals, ring: ring, fresh: fresh}
 }
@@ -66,11 +66,28 @@ func (o *Objects) Upload(ctx context.Context, object string, r io.Reader, limit 
 	if o.fresh == Nothing {
 		return o.Bucket.Upload(ctx, object, r, limit)
 	}
+	return o.uploadSealed(ctx, newObject{object, o.fresh == All}, r, limit)
+}
+
+// UploadSealed stores an export, encrypted whatever is set for uploads: there may be texts in it
+// that are encrypted themselves.
+func (o *Objects) UploadSealed(ctx context.Context, object string, r io.Reader, limit int64) (transcription.Stored, error) {
+	return o.uploadSealed(ctx, newObject{object, false}, r, limit)
+}
+
+// newObject is the first object below a prefix, for which a key is made.
+type newObject struct {
+	key   string
+	texts bool // the key is for texts in the database as well
+}
+
+func (o *Objects) uploadSealed(ctx context.Context, fresh newObject, r io.Reader, limit int64) (transcription.Stored, error) {
+	object := fresh.key
 	id, ok := transcription.OfObject(object)
 	if !ok {
 		return transcription.Stored{}, fmt.Errorf("upload %s: that belongs to no transcription", object)
 	}
-	s, key := o.ring.New(id, o.fresh == All)
+	s, key := o.ring.New(id, fresh.texts)
 	plain := &measured{r: r, limit: limit, sum: sha256.New()}
 	sealed, err := key.encrypt(object, plain)
 	if err != nil {

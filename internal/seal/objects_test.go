@@ -195,6 +195,34 @@ func TestObjects_switched(t *testing.T) {
 	}
 }
 
+// An export has texts of transcriptions that were encrypted from their beginning, whatever is set
+// by then: with a setting of none it lay in the bucket as it is. Where texts are encrypted in the
+// database as well, what was stored could not be opened again.
+func TestObjects_UploadSealed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	body := sound(block + 5)
+	for _, fresh := range []seal.Extent{seal.Nothing, seal.Media, seal.All} {
+		objects := seal.NewObjects(r.bucket, r.seals, newRing(t, secret), fresh)
+		id := uuid.New()
+		key := transcription.Prefix(uuid.New(), id) + "a/texts.zip"
+		stored, err := objects.UploadSealed(t.Context(), key, bytes.NewReader(body), 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stored.Seal.Key == nil || stored.Seal.Texts || stored.Size != int64(len(body)) {
+			t.Errorf("with %d: got %+v", fresh, stored)
+		}
+		r.seals[id] = transcription.Seal{Key: stored.Seal.Key, By: stored.Seal.By} // as the row of an export has it
+		if bytes.Contains(r.stored(t, key), body[:32]) {
+			t.Errorf("with %d: it is in the bucket as it is", fresh)
+		}
+		if !bytes.Equal(read(t, objects, key), body) {
+			t.Errorf("with %d: it comes back as another", fresh)
+		}
+	}
+}
+
 // A transcription that is gone has no key: nothing of it is read or written any more.
 func TestObjects_deleted(t *testing.T) {
 	t.Parallel()

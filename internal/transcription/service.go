@@ -153,6 +153,8 @@ type Objects interface {
 	// Upload streams r into an object. On any failure neither the object nor a
 	// part of it stays. TooLarge: more than limit bytes.
 	Upload(ctx context.Context, key string, r io.Reader, limit int64) (Stored, error)
+	// UploadSealed does so, and encrypts it whatever is set for new uploads.
+	UploadSealed(ctx context.Context, key string, r io.Reader, limit int64) (Stored, error)
 	// Open returns the content of an object and its size. NotFound: it is gone.
 	Open(ctx context.Context, key string) (io.ReadCloser, int64, error)
 	// OpenRange returns length bytes of an object, from the byte from on. NotFound: it is

@@ -289,7 +289,8 @@ func (p *Packer) settle(ctx context.Context, l ZipLease, err error) error {
 	return err
 }
 
-// write writes a zip to where it is kept, as it comes. The token is part of its key: what
+// write writes a zip to where it is kept, as it comes, encrypted: what some of its texts are, their
+// copies are as well, and a key that is deleted leaves nothing of them to be read. The token is part of its key: what
 // somebody writes whose lease is lost lies beside it.
 func (p *Packer) write(ctx context.Context, l ZipLease) error {
 	f, layout, err := l.Zip.format()
@@ -311,7 +312,7 @@ func (p *Packer) write(ctx context.Context, l ZipLease) error {
 		_ = out.CloseWithError(p.exporter.WriteZip(out, f, layout, p.texts(ctx, l, f, &done)))
 	}()
 	key := l.Zip.Prefix(l.Token) + "texts.zip"
-	stored, err := p.service.objects.Upload(ctx, key, in, maxZipBytes)
+	stored, err := p.service.objects.UploadSealed(ctx, key, in, maxZipBytes)
 	_ = in.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // which never fails
 	<-written
 	lost := context.Cause(ctx)

@@ -31,7 +31,7 @@ type shelf struct {
 	reading func() // called when an upload begins
 }
 
-func (s *shelf) Upload(_ context.Context, key string, r io.Reader, _ int64) (transcription.Stored, error) {
+func (s *shelf) UploadSealed(_ context.Context, key string, r io.Reader, _ int64) (transcription.Stored, error) {
 	if s.reading != nil {
 		s.reading()
 	}
