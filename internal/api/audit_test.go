@@ -89,15 +89,15 @@ func TestAudit_refusesFilters(t *testing.T) {
 func TestAudit_operators(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"/api/v1/admin/queues/merge/pause", "/api/v1/admin/queues/merge/resume", "/admin/queues/x:pause"} {
+	for _, path := range []string{"/api/v1/admin/queues/merge/pause", "/api/v1/admin/queues/merge/resume"} {
 		w.do(t, call{actor: "operator", method: "POST", path: path}).expect(t, 200, "")
 	}
 	w.do(t, call{actor: "operator", path: "/admin/queues/x"}).expect(t, 200, "")
 	var told []string
-	for _, e := range w.audit(t, "limit=3").Items {
+	for _, e := range w.audit(t, "limit=2").Items {
 		told = append(told, e.Action+" "+e.User.Email)
 	}
-	want := []string{"queue.intervened operator@example.com", "queue.resumed operator@example.com", "queue.paused operator@example.com"}
+	want := []string{"queue.resumed operator@example.com", "queue.paused operator@example.com"}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

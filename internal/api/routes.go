@@ -1,8 +1,6 @@
 package api
 
 import (
-	"net/http"
-
 	"github.com/labstack/echo/v4"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
@@ -217,10 +215,11 @@ func (s *Server) optional() (table []route) {
 	if s.queues == nil {
 		return table
 	}
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
-		for _, path := range []string{queuesPath, queuesPath + "/*"} {
-			table = append(table, route{method, path, s.dashboard, may(auth.WatchQueues), small})
-		}
+	for _, path := range []string{queuesPath, queuesPath + "/*"} {
+		table = append(table,
+			route{"GET", path, s.dashboard, may(auth.WatchQueues), small},
+			route{"POST", path, s.intervene, may(auth.ManageQueues), small},
+			route{"DELETE", path, s.intervene, may(auth.ManageQueues), small})
 	}
 	return table
 }

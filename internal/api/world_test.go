@@ -258,6 +258,20 @@ func (w *world) addKey(t *testing.T) (*auth.Key, string) {
 	return k, text
 }
 
+// addKeyOf makes a key with those scopes of somebody whose role has them, and returns its text.
+func (w *world) addKeyOf(t *testing.T, who string, scopes ...auth.Permission) string {
+	t.Helper()
+	a, err := w.auth.Authenticate(t.Context(), w.tokens[who])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, err := w.auth.CreateKey(t.Context(), a, auth.NewKey{Name: "scopes", Scopes: scopes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // call is one request.
 type call struct {
 	actor  string // "": nobody

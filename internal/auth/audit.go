@@ -27,7 +27,7 @@ const (
 	KeyRevoked      Action = "key.revoked"      // details: prefix, scopes
 	QueuePaused     Action = "queue.paused"     // details: queue
 	QueueResumed    Action = "queue.resumed"    // details: queue
-	QueuesChanged   Action = "queue.intervened" // in the dashboard; details: method
+	QueuesChanged   Action = "queue.intervened" // in the dashboard; details: method, queue, action
 	UploadGranted   Action = "upload.granted"   // a token for uploads
 
 	IdentityLinked   Action = "identity.linked"   // details: provider
