@@ -98,6 +98,7 @@ type earlierJSON struct {
 	Model              *string   `json:"model"`
 	Language           *string   `json:"language"`
 	LanguageConfidence fraction  `json:"languageConfidence"`
+	Translate          bool      `json:"translate"`
 	CompletedAt        timestamp `json:"completedAt"`
 }
 
@@ -175,7 +176,7 @@ func newEarlierJSON(e *transcription.Earlier) *earlierJSON {
 		return nil
 	}
 	return &earlierJSON{
-		Run: e.Run, Model: orNull(e.Model), Language: orNull(e.Language), LanguageConfidence: fraction(e.LanguageConfidence), CompletedAt: timestamp(e.CompletedAt),
+		Run: e.Run, Model: orNull(e.Model), Language: orNull(e.Language), LanguageConfidence: fraction(e.LanguageConfidence), Translate: e.Translate, CompletedAt: timestamp(e.CompletedAt),
 	}
 }
 

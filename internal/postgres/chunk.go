@@ -90,21 +90,6 @@ func (db *DB) Chunks(ctx context.Context, ref transcription.Ref) ([]pipeline.Chu
 	return found, nil
 }
 
-// Plan returns the chunks that a recording was cut into for a run, in order. NotFound:
-// there is no transcription of that id that who may read.
-func (db *DB) Plan(ctx context.Context, who uuid.UUID, ref transcription.Ref) ([]transcription.PlannedChunk, error) {
-	if err := isReadable(ctx, db.bun, who, ref.ID); err != nil {
-		return nil, wrap(err, "read the plan of %s", ref)
-	}
-	var rows []chunkRow
-	if err := chunks(db.bun, &rows, ref).Column("made", "weights").Column(cut...).Scan(ctx); err != nil {
-		return nil, wrap(err, "read the plan of %s", ref)
-	}
-	return each(rows, func(r chunkRow) transcription.PlannedChunk {
-		return transcription.PlannedChunk{Index: r.Index, Channel: r.Channel, Piece: r.domain().Piece, Made: r.Made, Weights: r.Weights}
-	}), nil
-}
-
 // Results returns the results of all chunks, in order. Conflict: a chunk is not
 // done yet, or the run is over.
 func (db *DB) Results(ctx context.Context, ref transcription.Ref) ([]pipeline.ChunkResult, error) {

@@ -20,10 +20,10 @@ func TestDB_Plan(t *testing.T) {
 	ok(t, db.FinishChunk(t.Context(), claim(t, db, tr.Ref(), pipeline.Transcribe, 0), r))
 	got, err := db.Plan(t.Context(), owner, tr.Ref())
 	ok(t, err)
-	want := []transcription.PlannedChunk{
+	want := transcription.Plan{Chunks: []transcription.PlannedChunk{
 		{Index: 0, Piece: chunk(tr.Ref(), owner, 0).Piece, Made: r.Made, Weights: r.Weights},
 		{Index: 1, Piece: chunk(tr.Ref(), owner, 1).Piece},
-	}
+	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

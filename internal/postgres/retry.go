@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,22 +15,34 @@ import (
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
-// earlier is the run whose text is still shown, as a jsonb column has it.
+// earlier is the run whose text is still shown, as a jsonb column has it. Those who began
+// before there was translate do not know it.
 type earlier struct {
 	Run                int       `json:"run"`
 	Model              string    `json:"model"`
 	Language           string    `json:"language"`
 	LanguageConfidence float64   `json:"languageConfidence"`
+	Translate          *bool     `json:"translate"`
 	CompletedAt        time.Time `json:"completedAt"`
 }
 
-func (e *earlier) domain() *transcription.Earlier {
+// domain takes of the present run what is not known.
+func (e *earlier) domain(translate bool) *transcription.Earlier {
 	if e == nil {
 		return nil
 	}
-	return &transcription.Earlier{
-		Run: e.Run, Model: e.Model, Language: e.Language, LanguageConfidence: e.LanguageConfidence, CompletedAt: e.CompletedAt.UTC(),
+	if e.Translate != nil {
+		translate = *e.Translate
 	}
+	return &transcription.Earlier{
+		Run: e.Run, Model: e.Model, Language: e.Language, LanguageConfidence: e.LanguageConfidence, Translate: translate, CompletedAt: e.CompletedAt.UTC(),
+	}
+}
+
+// earlierOf is the value of the column for a run that has completed: of the row of that alias.
+func earlierOf(alias string) string {
+	return strings.ReplaceAll(`jsonb_build_object('run', x.run, 'model', x.model, 'language', x.language, 'languageConfidence', x.language_confidence,
+		'translate', x.translate, 'completedAt', x.completed_at)`, "x.", alias+".")
 }
 
 // RetryTranscription begins another run, queued, with its prepare step. The text of one
@@ -92,8 +105,7 @@ func (x texts) begin(ctx context.Context, tx bun.Tx, t *transcription.Transcript
 		}
 		return q.Set("run = t.run + 1").Set("progress = 0").Set("cut_samples = 0").Set("done_samples = 0").
 			Set("failure_code = ''").Set("failure_message = ''").Set("completed_at = NULL").
-			Set(`earlier = CASE t.status WHEN 'completed' THEN jsonb_build_object('run', t.run, 'model', t.model, 'language', t.language,
-				'languageConfidence', t.language_confidence, 'completedAt', t.completed_at) ELSE t.earlier END`).
+			Set("earlier = CASE WHEN t.status = 'completed' AND t.earlier IS NULL THEN "+earlierOf("t")+" ELSE t.earlier END").
 			Set("asked_model = ?", o.Model).Set("asked_language = ?", o.Language).Set("prompt = ?", prompt).Set("sealed_prompt = ?", sealed).
 			Set("translate = ?", o.Translate).Set("split = ?", o.Split).Set("priority = ?", o.Priority)
 	})

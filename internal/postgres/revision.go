@@ -77,7 +77,10 @@ func (db *DB) Revise(ctx context.Context, who, id uuid.UUID, c transcription.Cha
 			return err
 		}
 		_, err = tx.NewUpdate().Model((*transcriptionRow)(nil)).Apply(text).Where("t.id = ?", id).Exec(ctx)
-		return err
+		if err != nil || c.Kind != transcription.ByRestore {
+			return err
+		}
+		return bringBack(ctx, tx, id)
 	})
 	return wrap(err, "revise transcription %s", id)
 }

@@ -53,7 +53,7 @@ func TestDB_Complete_keepsEdits(t *testing.T) {
 	if diff := cmp.Diff(before.Segments, got.Segments); diff != "" || got.Text != before.Text || got.Revision != 3 || got.Run != 2 {
 		t.Errorf("run %d, revision %d, %q: -want +got\n%s", got.Run, got.Revision, got.Text, diff)
 	}
-	if n := len(got.Warnings); n != 1 || got.Warnings[0].Code != "edits_kept" {
+	if n := len(got.Warnings); n != 2 || got.Warnings[0].Code != "edits_kept" || got.Warnings[1] != before.Warnings[0] {
 		t.Errorf("warned of %v", got.Warnings)
 	}
 	list, err := db.Revisions(ctx, tr.OwnerID, tr.ID, transcription.RevisionFilter{Limit: 9, Splices: true})

@@ -185,26 +185,32 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 		if number, ok := ref.Range(); ok {
 			return x.completeRange(ctx, tx, l, p, number, t.Segments)
 		}
-		text, err := x.settle(ctx, tx, l, p, &t)
+		text, err := x.settle(ctx, tx, l, p, t)
 		if err != nil {
 			return err
 		}
-		return move(ctx, tx, change{ref: ref, to: transcription.Completed, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
-			row := &transcriptionRow{Warnings: newWarnings(t.Warnings), Coverage: newCoverage(t.Coverage)}
-			return q.Set("completed_at = statement_timestamp()").Set("progress = 1").Apply(text).
-				Set("warnings = ?", row.Warnings).Set("coverage = ?", row.Coverage).Set("earlier = NULL")
+		err = move(ctx, tx, change{ref: ref, to: transcription.Completed, by: holder(l)}, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return q.Set("completed_at = statement_timestamp()").Set("progress = 1").Apply(text)
 		})
+		if err != nil {
+			return err
+		}
+		return addMaking(ctx, tx, ref, t)
 	})
 	return wrap(err, "complete %s", ref)
 }
 
-// settle writes the segments of a transcript, and returns what sets the text. Where what a
-// person has written stays instead, a warning says so.
-func (x texts) settle(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, t *pipeline.Transcript) (func(*bun.UpdateQuery) *bun.UpdateQuery, error) {
+// settle writes the segments of a transcript, and returns what sets the text, with all that
+// is known of it. Where what a person has written stays instead, so does that, and a warning
+// says so.
+func (x texts) settle(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, t pipeline.Transcript) (func(*bun.UpdateQuery) *bun.UpdateQuery, error) {
 	ref := l.Step.Ref
-	set, err := x.setText(t.Text, transcription.Speakers(t.Segments))
+	text, err := x.setText(t.Text, transcription.Speakers(t.Segments))
 	if err != nil {
 		return nil, err
+	}
+	set := func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Apply(text).Set("warnings = ?", newWarnings(t.Warnings)).Set("coverage = ?", newCoverage(t.Coverage)).Set("earlier = NULL")
 	}
 	if !p.Earlier {
 		return set, x.writeSegments(ctx, tx, ref.ID, 0, endless, t.Segments)
@@ -213,8 +219,15 @@ func (x texts) settle(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent
 	if err != nil || !kept {
 		return set, err
 	}
-	t.Warnings = append(t.Warnings, transcription.EditsKept(p.Revision+1))
-	return func(q *bun.UpdateQuery) *bun.UpdateQuery { return q }, nil
+	return warnOfEdits(transcription.EditsKept(p.Revision + 1)), nil
+}
+
+// warnOfEdits returns what adds that warning to those of a text, instead of what it said before.
+func warnOfEdits(w transcription.Warning) func(*bun.UpdateQuery) *bun.UpdateQuery {
+	return func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Set(`warnings = ?::jsonb || coalesce((SELECT jsonb_agg(w ORDER BY n) FROM jsonb_array_elements(t.warnings) WITH ORDINALITY AS x (w, n)
+			WHERE w->>'code' <> ?), '[]')`, newWarnings([]transcription.Warning{w}), w.Code)
+	}
 }
 
 // Fail ends the run of the lease's step, whatever its kind. Conflict: the lease is

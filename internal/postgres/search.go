@@ -17,7 +17,7 @@ import (
 )
 
 // inItsLanguage is how the text of a transcription t is searched.
-const inItsLanguage = "search_config(CASE WHEN t.translate THEN 'en' ELSE t.language END)"
+const inItsLanguage = "search_config(search_language(t.earlier, t.translate, t.language))"
 
 // configs are all values of search_config.
 var configs = strings.Fields(`arabic armenian basque catalan danish dutch english finnish french german greek hindi hungarian indonesian italian
@@ -43,7 +43,7 @@ func (db *DB) narrowed(ctx context.Context, q *bun.SelectQuery, f transcription.
 		q = q.Where("(t.archived_at IS NOT NULL) = ?", *f.Archived)
 	}
 	if f.Language != "" {
-		q = q.Where("t.language = ?", f.Language)
+		q = q.Where("coalesce(t.earlier->>'language', t.language) = ?", f.Language)
 	}
 	if f.Speaker != "" {
 		q = q.Where("t.speakers @> ARRAY[?]", f.Speaker)

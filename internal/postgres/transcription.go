@@ -108,7 +108,7 @@ func (r *transcriptionRow) domain() *transcription.Transcription {
 		Options: transcription.Options{Model: r.AskedModel, Language: r.AskedLanguage, Prompt: r.Prompt, Translate: r.Translate, Split: r.Split, Priority: r.Priority},
 		Model:   r.Model, Language: r.Language, LanguageConfidence: r.LanguageConfidence,
 		Duration: r.DurationSamples.Duration(), Missing: r.MissingSamples.Duration(), Joined: r.Joined, PeaksKey: r.PeaksKey, Progress: r.Progress,
-		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Earlier: r.Earlier.domain(), Revision: r.Revision,
+		Text: r.Text, Warnings: r.Warnings.domain(), Coverage: r.Coverage.domain(), Earlier: r.Earlier.domain(r.Translate), Revision: r.Revision,
 		LegalHold: r.LegalHold, FolderID: r.FolderID, BatchID: r.BatchID, Tags: append([]string(nil), r.Tags...), ArchivedAt: utc(r.ArchivedAt), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
 	}
 	t.Partial = r.Status.Partial() && r.Earlier == nil

@@ -248,7 +248,10 @@ func interview() *Transcription {
 		CompletedAt: time.Date(2026, 3, 1, 12, 1, 0, 0, time.UTC),
 		Manifest: &Manifest{
 			Options: &Options{Model: "balanced", Prompt: "pan", Split: true},
-			Chunks:  []PlannedChunk{{Index: 0, Channel: 0, Piece: audio.Piece{End: 496_000, From: 7200, To: 482_400}, Made: strings.Repeat("1f", 32), Weights: strings.Repeat("2e", 32)}, {Index: 1, Channel: 1}},
+			Plan: Plan{
+				Chunks: []PlannedChunk{{Index: 0, Channel: 0, Piece: audio.Piece{End: 496_000, From: 7200, To: 482_400}, Made: strings.Repeat("1f", 32), Weights: strings.Repeat("2e", 32)}, {Index: 1, Channel: 1}},
+				Ranges: []Range{{Number: 2, From: 26 * time.Second, To: 28 * time.Second, Revision: 3, Model: "small.en", Language: "en"}},
+			},
 		},
 	}
 }

@@ -7,6 +7,7 @@ type documentManifest struct {
 	Engine     documentEngine      `json:"engine"`
 	Parameters *documentParameters `json:"parameters"` // null: not kept
 	Chunks     []documentChunk     `json:"chunks"`
+	Ranges     []documentRange     `json:"ranges"` // that were transcribed anew
 }
 
 type documentSource struct {
@@ -41,6 +42,16 @@ type documentChunk struct {
 	Weights *string `json:"modelSha256"` // null: not known
 }
 
+type documentRange struct {
+	Number    int     `json:"number"`
+	Start     Seconds `json:"start"`
+	End       Seconds `json:"end"`
+	Revision  int     `json:"revision"`
+	Model     string  `json:"model"`
+	Language  *string `json:"language"` // null: not known
+	Translate bool    `json:"translate"`
+}
+
 func newDocumentManifest(t *Transcription) *documentManifest {
 	if t.Manifest == nil {
 		return nil
@@ -48,13 +59,19 @@ func newDocumentManifest(t *Transcription) *documentManifest {
 	d := &documentManifest{
 		Run: t.Run, Source: documentSource{SHA256: t.File.SHA256, Bytes: t.File.Size, ContentType: t.File.ContentType},
 		Engine:     documentEngine{Name: "whisper.cpp", Model: t.Model, PublishedSHA256: orNull(published(t.Model)), SHA256: orNull(t.Manifest.Weights())},
-		Parameters: newDocumentParameters(t.Manifest.Options), Chunks: []documentChunk{},
+		Parameters: newDocumentParameters(t.Manifest.Options), Chunks: []documentChunk{}, Ranges: []documentRange{},
 	}
 	for _, c := range t.Manifest.Chunks {
 		p := c.Piece
 		d.Chunks = append(d.Chunks, documentChunk{
 			Index: c.Index, Channel: c.Channel, Start: Seconds(p.Start.Duration()), End: Seconds(p.End.Duration()),
 			From: Seconds(p.From.Duration()), To: Seconds(p.To.Duration()), Recipe: orNull(c.Made), Weights: orNull(c.Weights),
+		})
+	}
+	for _, r := range t.Manifest.Ranges {
+		d.Ranges = append(d.Ranges, documentRange{
+			Number: r.Number, Start: Seconds(r.From), End: Seconds(r.To), Revision: r.Revision,
+			Model: r.Model, Language: orNull(r.Language), Translate: r.Options.Translate,
 		})
 	}
 	return d

@@ -14,7 +14,13 @@ import (
 // Manifest says how a text came to be, beside what its transcription says.
 type Manifest struct {
 	Options *Options // that were asked for; nil: of an earlier run, whose are not kept
-	Chunks  []PlannedChunk
+	Plan
+}
+
+// Plan is what the text of a run is of.
+type Plan struct {
+	Chunks []PlannedChunk // that the recording was cut into, in order
+	Ranges []Range        // that were transcribed anew and are in the present text, in order; without their prompts
 }
 
 // PlannedChunk is a chunk as the recording was cut into.
@@ -44,7 +50,7 @@ func (s *Service) Readable(ctx context.Context, who auth.Actor, id uuid.UUID, f 
 	if t.Earlier == nil {
 		described.Manifest.Options = &described.Options
 	}
-	described.Manifest.Chunks, err = s.store.Plan(ctx, who.ID(), text.Ref())
+	described.Manifest.Plan, err = s.store.Plan(ctx, who.ID(), text.Ref())
 	return &described, err
 }
 

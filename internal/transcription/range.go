@@ -122,7 +122,7 @@ func (n NewRange) of(t *Transcription) (*Range, error) {
 		return nil, invalid("to", "A range must end behind its beginning, by a tenth of a second at least.")
 	}
 	from, to := snap(as.Segments, n.From, min(n.To, length), length)
-	o := Options{Model: as.Model, Language: as.Language, Prompt: t.Options.Prompt, Translate: t.Options.Translate, Split: t.Options.Split, Priority: t.Options.Priority}
+	o := Options{Model: as.Model, Language: as.Language, Prompt: t.Options.Prompt, Translate: as.Options.Translate, Split: t.Options.Split, Priority: t.Options.Priority}
 	change(&o.Model, n.Model)
 	change(&o.Language, n.Language)
 	change(&o.Prompt, n.Prompt)

@@ -45,8 +45,8 @@ type Store interface {
 	// Transcription returns one with its text and segments; these have no words while
 	// there is more to come.
 	Transcription(ctx context.Context, who, id uuid.UUID) (*Transcription, error)
-	// Plan returns the chunks that a recording was cut into for a run, in order.
-	Plan(ctx context.Context, who uuid.UUID, ref Ref) ([]PlannedChunk, error)
+	// Plan returns what the present text is of when a run has made it.
+	Plan(ctx context.Context, who uuid.UUID, ref Ref) (Plan, error)
 	// Transcriptions returns a page of the owner's, or of what others share with them, newest
 	// first, without text and segments.
 	// Invalid nothing_to_find: the query of the filter has no words.

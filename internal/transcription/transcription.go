@@ -145,24 +145,27 @@ type Transcription struct {
 	CompletedAt time.Time // zero until Completed
 }
 
-// Earlier is the last run that was completed, while another is on its way or has ended
-// without a text: nobody loses one because a second attempt fails.
+// Earlier is the run that has made the text, while another is on its way, has ended without
+// a text, which nobody shall lose for that, or has completed, but what people had written
+// was kept.
 type Earlier struct {
 	Run                int
 	Model              string
 	Language           string
 	LanguageConfidence float64
+	Translate          bool
 	CompletedAt        time.Time
 }
 
 // Readable returns the transcription as it is to be exported: when its text is that of
-// an earlier run, so are the model and the language. False: there is no text.
+// an earlier run, so are the model, the language and whether it is a translation. False: there is no text.
 func (t *Transcription) Readable() (*Transcription, bool) {
 	if t.Earlier == nil {
 		return t, t.Status == Completed
 	}
 	as, e := *t, t.Earlier
 	as.Status, as.Run, as.Model, as.Language, as.LanguageConfidence, as.CompletedAt = Completed, e.Run, e.Model, e.Language, e.LanguageConfidence, e.CompletedAt
+	as.Options.Translate = e.Translate
 	return &as, true
 }
 

@@ -72,7 +72,7 @@ func (m *Memory) RetryTranscription(_ context.Context, owner uuid.UUID, next tra
 	}
 	if t.Status == transcription.Completed {
 		r.t.Earlier = &transcription.Earlier{
-			Run: t.Run, Model: t.Model, Language: t.Language, LanguageConfidence: t.LanguageConfidence, CompletedAt: t.CompletedAt,
+			Run: t.Run, Model: t.Model, Language: t.Language, LanguageConfidence: t.LanguageConfidence, Translate: t.Options.Translate, CompletedAt: t.CompletedAt,
 		}
 	}
 	if next.Anew {

@@ -311,16 +311,16 @@ func (s *Store) Transcription(ctx context.Context, who, id uuid.UUID) (*transcri
 }
 
 // Plan implements transcription.Store.
-func (s *Store) Plan(ctx context.Context, who uuid.UUID, ref transcription.Ref) ([]transcription.PlannedChunk, error) {
+func (s *Store) Plan(ctx context.Context, who uuid.UUID, ref transcription.Ref) (transcription.Plan, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
-		return nil, err
+		return transcription.Plan{}, err
 	}
 	defer unlock()
 	if _, err := s.seen(who, ref.ID); err != nil {
-		return nil, err
+		return transcription.Plan{}, err
 	}
-	return slices.Clone(s.plans[ref]), nil
+	return transcription.Plan{Chunks: slices.Clone(s.plans[ref])}, nil
 }
 
 // Cut makes these the chunks of a run.
@@ -415,9 +415,9 @@ func (s *Store) RetryTranscription(ctx context.Context, owner uuid.UUID, next tr
 		return err
 	}
 	s.spend(t)
-	if t.Status == transcription.Completed {
+	if t.Status == transcription.Completed && t.Earlier == nil {
 		t.Earlier = &transcription.Earlier{
-			Run: t.Run, Model: t.Model, Language: t.Language, LanguageConfidence: t.LanguageConfidence, CompletedAt: t.CompletedAt,
+			Run: t.Run, Model: t.Model, Language: t.Language, LanguageConfidence: t.LanguageConfidence, Translate: t.Options.Translate, CompletedAt: t.CompletedAt,
 		}
 	}
 	if next.Anew {

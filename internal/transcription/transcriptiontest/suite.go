@@ -193,7 +193,7 @@ func testOwners(t *testing.T, w World) {
 	wantKind(t, err, fault.NotFound)
 	_, err = w.Plan(t.Context(), other, tr.Ref())
 	wantKind(t, err, fault.NotFound)
-	if plan, err := w.Plan(t.Context(), owner, tr.Ref()); err != nil || len(plan) != 0 {
+	if plan, err := w.Plan(t.Context(), owner, tr.Ref()); err != nil || len(plan.Chunks) != 0 {
 		t.Errorf("got %v, %v, want no chunks yet", plan, err)
 	}
 	wantKind(t, w.CancelTranscription(t.Context(), other, tr.ID), fault.NotFound)
@@ -398,7 +398,7 @@ func testRetry(t *testing.T, w World) {
 		want.Options, want.UpdatedAt, want.QueuePosition = got.Options, got.UpdatedAt, got.QueuePosition
 		if s == transcription.Completed {
 			want.Earlier = &transcription.Earlier{
-				Run: 1, Model: ended.Model, Language: ended.Language, LanguageConfidence: ended.LanguageConfidence, CompletedAt: ended.CompletedAt,
+				Run: 1, Model: ended.Model, Language: ended.Language, LanguageConfidence: ended.LanguageConfidence, Translate: tr.Options.Translate, CompletedAt: ended.CompletedAt,
 			}
 		}
 		if diff := cmp.Diff(&want, got); diff != "" {
