@@ -1,12 +1,18 @@
 package postgres_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
+	"github.com/turboscribe/turboscribe/internal/auth/authtest"
+	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/pipeline"
 	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
@@ -39,6 +45,45 @@ func again(t *testing.T, db *postgres.DB, tr *transcription.Transcription, text 
 	got, err := db.Transcription(t.Context(), tr.OwnerID, tr.ID)
 	ok(t, err)
 	return got
+}
+
+// Many change what all of them have read, at the same time: each another part is done, and of
+// the same part one.
+func TestDB_Revise_atOnce(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	tr := complete(t, db, addUser(t, db))
+	s := transcription.NewService(db, nil, nil, nil, transcription.Limits{})
+	who := authtest.Actor(tr.OwnerID, auth.Member)
+	atOnce := func(base, n int, edit func(i int) transcription.Edit) (stale int) {
+		t.Helper()
+		errs := make([]error, n)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() { _, errs[i] = s.Edit(t.Context(), who, tr.ID, &base, []transcription.Edit{edit(i)}) })
+		}
+		wg.Wait()
+		for _, err := range errs {
+			if fault.Is(err, fault.Stale) {
+				stale++
+				continue
+			}
+			ok(t, err)
+		}
+		return stale
+	}
+	different := atOnce(0, 2, func(i int) transcription.Edit {
+		return transcription.Edit{Op: transcription.SetText, Segment: i, Text: fmt.Sprint("Part ", i)}
+	})
+	if got := read(t, db, tr); different > 0 || got.Text != "Part 0 Part 1" || got.Revision != 2 {
+		t.Errorf("of different parts %d were stale, the text is %q, revision %d", different, got.Text, got.Revision)
+	}
+	same := atOnce(2, 4, func(i int) transcription.Edit {
+		return transcription.Edit{Op: transcription.SetText, Segment: 0, Text: fmt.Sprint("Author ", i)}
+	})
+	if got := read(t, db, tr); same != 3 || got.Revision != 3 || !strings.HasSuffix(got.Text, " Part 1") {
+		t.Errorf("of the same part %d were stale, the text is %q, revision %d", same, got.Text, got.Revision)
+	}
 }
 
 // What a person has written was replaced by what another run heard.

@@ -182,6 +182,74 @@ func TestService_Edit_atOnce(t *testing.T) {
 	}
 }
 
+// Who was told that somebody had been faster was shown what others had changed elsewhere as
+// theirs to take back, and did so by sending their version again.
+func TestService_Edit_yours(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	id := b.completed(talking("One two.", "three four", "five six.", "seven", "eight"))
+	text := func(i int, text string) transcription.Edit {
+		return transcription.Edit{Op: transcription.SetText, Segment: i, Text: text}
+	}
+	if _, err := b.Edit(t.Context(), b.who, id, ptr(0), []transcription.Edit{text(0, "theirs"), text(2, "theirs"), {Op: transcription.Remove, Segment: 4}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.Edit(t.Context(), b.who, id, ptr(0), []transcription.Edit{text(0, "mine"), text(3, "mine")})
+	stale, ok := errors.AsType[*transcription.StaleEdit](err)
+	if !ok {
+		t.Fatalf("got %v", err)
+	}
+	if got := transcription.Text(stale.Yours); got != "mine three four theirs mine" {
+		t.Errorf("yours is %q", got)
+	}
+}
+
+// Two moved an end and a start towards each other, each as far as the other's was not
+// moved, and one speaker talked twice at once.
+func TestService_Edit_timesTogether(t *testing.T) {
+	t.Parallel()
+	times := func(i int, start, end *time.Duration) []transcription.Edit {
+		return []transcription.Edit{{Op: transcription.SetTimes, Segment: i, Start: start, End: end}}
+	}
+	for name, tt := range map[string]struct {
+		theirs, mine []transcription.Edit
+		stale        bool
+	}{
+		"overlapping":        {times(0, nil, ptr(2800*time.Millisecond)), times(1, ptr(2200*time.Millisecond), nil), true},
+		"the other way":      {times(1, ptr(2200*time.Millisecond), nil), times(0, nil, ptr(2800*time.Millisecond)), true},
+		"up to each other":   {times(0, nil, ptr(2500*time.Millisecond)), times(1, ptr(2500*time.Millisecond), nil), false},
+		"far from another":   {times(0, nil, ptr(2800*time.Millisecond)), times(2, ptr(5500*time.Millisecond), nil), false},
+		"into what is new":   {[]transcription.Edit{{Op: transcription.Insert, Start: ptr(2200 * time.Millisecond), End: ptr(2800 * time.Millisecond), Text: "New."}}, times(0, nil, ptr(2500*time.Millisecond)), true},
+		"beside what is new": {[]transcription.Edit{{Op: transcription.Insert, Start: ptr(2200 * time.Millisecond), End: ptr(2800 * time.Millisecond), Text: "New.", Speaker: "Ann"}}, times(0, nil, ptr(2500*time.Millisecond)), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup()
+			id := b.completed(talking("One two.", "three four", "five six."))
+			if _, err := b.Edit(t.Context(), b.who, id, ptr(0), tt.theirs); err != nil {
+				t.Fatal(err)
+			}
+			_, err := b.Edit(t.Context(), b.who, id, ptr(0), tt.mine)
+			stale, ok := errors.AsType[*transcription.StaleEdit](err)
+			if ok != tt.stale || err != nil && !ok {
+				t.Fatalf("got %v", err)
+			}
+			if !ok {
+				return
+			}
+			own := setup()
+			alone := own.completed(talking("One two.", "three four", "five six."))
+			want, err := own.Edit(t.Context(), own.who, alone, ptr(0), tt.mine)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(lines(want.Segments), lines(stale.Yours)); diff != "" {
+				t.Errorf("yours: -want +got\n%s", diff)
+			}
+		})
+	}
+}
+
 // Where two speak at once, a boundary may move behind the start of the other. The text then
 // was out of order, and its author was told that somebody else had changed it.
 func TestService_Edit_boundaryBehindAnother(t *testing.T) {
@@ -340,7 +408,7 @@ func TestService_Edit_random(t *testing.T) {
 // edit is of that.
 func (b *bundle) randomly(ctx context.Context, rnd *rand.Rand, t *transcription.Transcription) (*transcription.Transcription, string, error) {
 	e := transcription.Edit{Segment: rnd.IntN(len(t.Segments) + 1), At: ptr(time.Duration(rnd.IntN(40_000)) * time.Millisecond)}
-	switch rnd.IntN(8) {
+	switch rnd.IntN(11) {
 	case 0:
 		e.Op, e.Text = transcription.SetText, strings.Repeat("new 新 ", 1+rnd.IntN(3))
 	case 1:
@@ -357,6 +425,13 @@ func (b *bundle) randomly(ctx context.Context, rnd *rand.Rand, t *transcription.
 	case 5:
 		e.Op, e.Speaker = transcription.SetSpeaker, []string{"", "Ann", "Bob"}[rnd.IntN(3)]
 	case 6:
+		e.Op, e.Start, e.End = transcription.Insert, e.At, ptr(*e.At+time.Duration(rnd.IntN(5000))*time.Millisecond)
+		e.Text, e.Speaker = strings.Repeat("put 入 ", rnd.IntN(3)), []string{"", "Ann", "Bob"}[rnd.IntN(3)]
+	case 7:
+		e.Op = transcription.Remove
+	case 8:
+		e.Op, e.From, e.To = transcription.RenameSpeaker, []string{"", "Ann", "Bob"}[rnd.IntN(3)], []string{"", "Ann", "Cleo"}[rnd.IntN(3)]
+	case 9:
 		n := rnd.IntN(t.Revision + 1)
 		after, err := b.Restore(ctx, b.who, t.ID, nil, n)
 		return after, fmt.Sprint("restore ", n), err
@@ -366,6 +441,10 @@ func (b *bundle) randomly(ctx context.Context, rnd *rand.Rand, t *transcription.
 	after, err := b.Edit(ctx, b.who, t.ID, nil, []transcription.Edit{e})
 	return after, fmt.Sprintf("%s of %d", e.Op, e.Segment), err
 }
+
+// wordsIn returns the words of a text in alphabetical order: where two talk at once, a part
+// of one may go behind the other.
+func wordsIn(text string) []string { return slices.Sorted(strings.FieldsSeq(text)) }
 
 func sound(t *testing.T, what string, before, after *transcription.Transcription) {
 	t.Helper()
@@ -397,8 +476,8 @@ func sound(t *testing.T, what string, before, after *transcription.Transcription
 	if after.Text != transcription.Text(after.Segments) {
 		t.Fatalf("%s: the text is %q, of segments %q", what, after.Text, texts)
 	}
-	for _, op := range []transcription.EditOp{transcription.Split, transcription.Join, transcription.MoveBoundary, transcription.SetTimes, transcription.SetSpeaker} {
-		if strings.HasPrefix(what[strings.Index(what, ":")+2:], string(op)+" of") && after.Text != before.Text {
+	for _, op := range []transcription.EditOp{transcription.Split, transcription.Join, transcription.MoveBoundary, transcription.SetTimes, transcription.SetSpeaker, transcription.RenameSpeaker} {
+		if strings.HasPrefix(what[strings.Index(what, ":")+2:], string(op)+" of") && !slices.Equal(wordsIn(before.Text), wordsIn(after.Text)) {
 			t.Fatalf("%s: %q became %q", what, before.Text, after.Text)
 		}
 	}

@@ -70,10 +70,11 @@ func RevisionMoved() error {
 }
 
 // StaleEdit is the error of an edit of segments that somebody else has changed since its
-// author has read them. It wraps a Stale fault.
+// author has read them, or that does not go together with what somebody else has changed.
+// It wraps a Stale fault.
 type StaleEdit struct {
 	error
-	Current, Yours []Segment // the text as it is, and as it would have become
+	Current, Yours []Segment // the text as it is, and as it becomes where the author prevails; elsewhere they are the same but for the edit
 }
 
 // Unwrap returns the fault.
@@ -172,12 +173,12 @@ func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, 
 	if len(splices) == 0 {
 		return t, nil
 	}
-	splices, ok := Rebase(splices, since, t.Segments)
+	moved, ok := Rebase(read, splices, since)
 	if !ok {
-		return nil, staleEdit(t, d.segments)
+		return nil, staleEdit(t, preferred(read, splices, since))
 	}
-	now := Apply(t.Segments, splices)
-	c := Change{After: t.Revision, Kind: ByEdit, By: author(who), Splices: splices, Text: Text(now), Speakers: Speakers(now)}
+	now := Apply(t.Segments, moved)
+	c := Change{After: t.Revision, Kind: ByEdit, By: author(who), Splices: moved, Text: Text(now), Speakers: Speakers(now)}
 	if err := s.store.Revise(ctx, who.ID(), id, c); err != nil {
 		return nil, err
 	}

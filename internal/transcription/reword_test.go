@@ -208,7 +208,7 @@ func TestRebase(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := Rebase(tt.mine, tt.theirs, Apply(base, tt.theirs))
+			got, ok := Rebase(base, tt.mine, tt.theirs)
 			if ok != (tt.want >= 0) || ok && got[0].At != tt.want {
 				t.Errorf("got %v, %v, want %d", got, ok, tt.want)
 			}

@@ -2,7 +2,6 @@ package transcription
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -79,32 +78,3 @@ func Reverse(splices []Splice) []Splice {
 	return back
 }
 
-// Rebase returns changes of a text as changes of what others have made of it meanwhile;
-// false: both have changed the same segments, or the result would go back in time.
-func Rebase(mine, theirs []Splice, now []Segment) ([]Splice, bool) {
-	var moved []Splice
-	shift, next := 0, 0 // of theirs that lie before
-	for _, m := range mine {
-		for ; next < len(theirs) && theirs[next].At+len(theirs[next].Old) <= m.At; next++ {
-			if overlap(m, theirs[next]) {
-				return nil, false
-			}
-			shift += len(theirs[next].New) - len(theirs[next].Old)
-		}
-		if next < len(theirs) && overlap(m, theirs[next]) {
-			return nil, false
-		}
-		m.At += shift
-		moved = append(moved, m)
-	}
-	return moved, slices.IsSortedFunc(Apply(now, moved), func(a, b Segment) int { return int(a.Start - b.Start) })
-}
-
-// overlap reports whether two changes are of the same segments, or put something into the
-// same place.
-func overlap(a, b Splice) bool {
-	if len(a.Old) == 0 && len(b.Old) == 0 {
-		return a.At == b.At
-	}
-	return a.At < b.At+len(b.Old) && b.At < a.At+len(a.Old)
-}
