@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +71,7 @@ func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base
 			return d.rewrite(in.cues)
 		case len(d.segments) == 0 && len(in.lines) > 0:
 			return noSegments()
-		case d.says(format, in):
+		case d.says(format, in), spells(d.segments, escapes[format], in.lines):
 			return nil
 		}
 		d.segments = retext(d.segments, unitsOfLines(in.lines))
@@ -93,6 +95,45 @@ func (d *draft) says(format string, in imported) bool {
 	}
 	same, err := importers[format](own.Bytes(), Speakers(d.segments))
 	return err == nil && slices.Equal(same.lines, in.lines)
+}
+
+// escapes change a text as formats do in which not all can be said.
+var escapes = map[string]func(string) string{
+	"srt": func(s string) string { return srtPlain(srtText(s)) },
+	"vtt": func(s string) string { return vttPlain(vttEscape.Replace(s)) },
+}
+
+// spells reports whether lines have the text of segments, however that is laid out: a line
+// ends anywhere, also within a word that is wider.
+func spells(segments []Segment, escaped func(string) string, lines []string) bool {
+	rest := strings.Join(lines, "\n")
+	for p := range Paragraphs(&Transcription{Segments: segments}, Layout{Paragraph: math.MaxInt}) {
+		text := p.Text
+		if escaped != nil {
+			text = clean(escaped(text))
+		}
+		var ok bool
+		if rest, ok = spelt(text, rest); !ok {
+			return false
+		}
+		rest = strings.TrimPrefix(rest, "\n")
+	}
+	return rest == ""
+}
+
+// spelt returns what of lines is behind a paragraph that they begin with.
+func spelt(paragraph, lines string) (rest string, ok bool) {
+	for _, r := range paragraph {
+		if after, broken := strings.CutPrefix(lines, "\n"); broken {
+			if lines = after; r == ' ' {
+				continue
+			}
+		}
+		if lines, ok = strings.CutPrefix(lines, string(r)); !ok {
+			return "", false
+		}
+	}
+	return lines, true
 }
 
 // unitsOfLines returns the units of lines. Whether there is a space where a line ends can
@@ -144,12 +185,27 @@ func readTXT(body []byte, speakers []string) (imported, error) {
 		return imported{}, err
 	}
 	var in imported
-	for _, l := range lines {
+	for _, l := range withoutTimes(lines) {
 		if l = clean(withoutSpeaker(clean(l), speakers)); l != "" {
 			in.lines = append(in.lines, l)
 		}
 	}
 	return in, nil
+}
+
+// paragraphTime is the time in front of a paragraph, as exports have it.
+var paragraphTime = regexp.MustCompile(`^\[\d{2,}:\d{2}:\d{2}\] `)
+
+// withoutTimes returns lines without the times in front of them, if all paragraphs have one:
+// somebody may have said such a thing.
+func withoutTimes(lines []string) []string {
+	bare := make([]string, len(lines))
+	for i, l := range lines {
+		if bare[i] = paragraphTime.ReplaceAllString(l, ""); bare[i] == l && strings.TrimSpace(l) != "" {
+			return lines
+		}
+	}
+	return bare
 }
 
 // importedDocument is what counts of the JSON export.

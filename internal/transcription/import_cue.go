@@ -9,12 +9,17 @@ import (
 
 // cueReader reads subtitles line by line.
 type cueReader struct {
-	lines    []string
-	at       int
-	time     *regexp.Regexp
-	text     func(line string) string // without markup
-	speakers []string
-	found    imported
+	lines []string
+	at    int
+	time  *regexp.Regexp
+	text  func(line string) string // without markup
+	found []readCue
+}
+
+// readCue is a subtitle as it was read.
+type readCue struct {
+	start, end time.Duration
+	lines      []string
 }
 
 var (
@@ -29,7 +34,7 @@ func readSRT(body []byte, speakers []string) (imported, error) {
 	if err != nil {
 		return imported{}, err
 	}
-	r := &cueReader{lines: lines, time: srtTiming, text: srtPlain, speakers: speakers}
+	r := &cueReader{lines: lines, time: srtTiming, text: srtPlain}
 	for r.skipEmpty() {
 		if _, err := strconv.Atoi(strings.TrimSpace(r.line())); err == nil {
 			r.at++
@@ -38,7 +43,7 @@ func readSRT(body []byte, speakers []string) (imported, error) {
 			return imported{}, err
 		}
 	}
-	return r.found, nil
+	return importedCues(r.found, speakers), nil
 }
 
 // readVTT reads WebVTT subtitles (W3C Recommendation, section 6): a header, and blocks of
@@ -48,7 +53,7 @@ func readVTT(body []byte, speakers []string) (imported, error) {
 	if err != nil {
 		return imported{}, err
 	}
-	r := &cueReader{lines: lines, time: vttTiming, text: vttPlain, speakers: speakers}
+	r := &cueReader{lines: lines, time: vttTiming, text: vttPlain}
 	if !vttHeader.MatchString(r.line()) {
 		return imported{}, malformed(1, "a WebVTT file begins with WEBVTT.")
 	}
@@ -65,7 +70,25 @@ func readVTT(body []byte, speakers []string) (imported, error) {
 			return imported{}, err
 		}
 	}
-	return r.found, nil
+	return importedCues(r.found, speakers), nil
+}
+
+// importedCues returns what subtitles say, without the names of those who speak.
+func importedCues(cues []readCue, speakers []string) (in imported) {
+	unlabel(cues, speakers)
+	for _, c := range cues {
+		var text []string
+		for _, line := range c.lines {
+			if line = clean(line); line != "" {
+				text = append(text, line)
+			}
+		}
+		if len(text) > 0 {
+			in.lines = append(in.lines, text...)
+			in.cues = append(in.cues, NewSegment{Start: c.start, End: c.end, Text: strings.Join(text, " ")})
+		}
+	}
+	return in
 }
 
 var (
@@ -108,19 +131,14 @@ func (r *cueReader) cue() error {
 	if end <= start {
 		return malformed(r.at+1, "this subtitle ends before it starts.")
 	}
-	if last := len(r.found.cues) - 1; last >= 0 && start < r.found.cues[last].Start {
+	if last := len(r.found) - 1; last >= 0 && start < r.found[last].start {
 		return malformed(r.at+1, "this subtitle starts before the one above it.")
 	}
-	var text []string
+	c := readCue{start: start, end: end}
 	for r.at++; r.at < len(r.lines) && !r.empty(); r.at++ {
-		if line := clean(withoutSpeaker(clean(r.text(r.line())), r.speakers)); line != "" {
-			text = append(text, line)
-		}
+		c.lines = append(c.lines, clean(r.text(r.line())))
 	}
-	if len(text) > 0 {
-		r.found.lines = append(r.found.lines, text...)
-		r.found.cues = append(r.found.cues, NewSegment{Start: start, End: end, Text: strings.Join(text, " ")})
-	}
+	r.found = append(r.found, c)
 	return nil
 }
 

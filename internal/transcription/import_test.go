@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,71 @@ func TestService_Import_unchanged(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// layouts are ways in which people have exports laid out.
+var layouts = map[string]map[string]string{
+	"srt":  {"narrow": "maxChars=10&maxLines=1", "wide": "maxChars=200&maxLines=3", "short": "maxDuration=1&maxChars=20", "windows": "bom=true&lineEnds=crlf", "anonymous": "speakers=false"},
+	"vtt":  {"narrow": "maxChars=10&maxLines=1", "highlight": "highlight=true", "anonymous": "speakers=false"},
+	"txt":  {"times": "timestamps=true", "short": "paragraph=100&timestamps=true", "windows": "bom=true&lineEnds=crlf&timestamps=true", "anonymous": "speakers=false&timestamps=true"},
+	"docx": {"times": "timestamps=true", "short": "paragraph=100", "anonymous": "speakers=false&timestamps=true"},
+}
+
+// named gives the segments of a text speakers in turn, some with long names.
+func named(segments []transcription.Segment) []transcription.Segment {
+	names := []string{"Ann", "Dr. Maximilian von Hohenzollern-Sigmaringen", "Ann", "", "Ann Ann", "王小明教授和他的同事们在办公室里", "a --> <b>", "Donaudampfschifffahrtsgesellschaftskapitän"}
+	segments = slices.Clone(segments)
+	for i := range segments {
+		segments[i].Speaker = names[i%len(names)]
+	}
+	return segments
+}
+
+// The names of speakers that did not fit on one line, and the times of paragraphs, came back
+// as words.
+func TestService_Import_unchangedLayouts(t *testing.T) {
+	t.Parallel()
+	for name, tr := range transcriptiontest.Corpus() {
+		if len(tr.Segments) > 1000 {
+			continue
+		}
+		tr.Segments = named(tr.Segments)
+		for format, list := range layouts {
+			for layout, options := range list {
+				t.Run(fmt.Sprintf("%s.%s, %s", name, format, layout), func(t *testing.T) {
+					t.Parallel()
+					unchanged(t, tr, format, options)
+				})
+			}
+		}
+	}
+}
+
+// unchanged takes a text out in a layout and in again.
+func unchanged(t *testing.T, tr *transcription.Transcription, format, options string) {
+	t.Helper()
+	f, err := transcription.FindFormat(format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := url.ParseQuery(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout, err := transcription.ReadLayout(f, asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := setup()
+	id := b.completed(tr.Segments)
+	file := write(t, tr, format, layout)
+	got, err := b.Import(t.Context(), b.who, id, nil, format, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(tr.Segments, got.Segments); diff != "" || got.Revision != 0 {
+		t.Errorf("revision %d: -want +got\n%s", got.Revision, diff)
 	}
 }
 
