@@ -42,7 +42,7 @@ func (s *Server) upload(c echo.Context) error {
 	if err := s.checkOptions(c, form); err != nil {
 		return err
 	}
-	in := transcription.Upload{FileName: file.FileName(), Size: r.ContentLength - formSlack, Body: filePart{file, form}, Options: s.restOf(c, form)}
+	in := transcription.Upload{FileName: file.FileName(), Size: r.ContentLength - formSlack, Body: filePart{file, form}, Options: s.restOf(c, form), Written: form.text}
 	t, err := s.transcriptions.Upload(r.Context(), actor(c), in)
 	if err != nil {
 		return err
@@ -69,6 +69,11 @@ func (s *Server) checkOptions(c echo.Context, f *form) error {
 	}
 	if err := s.transcriptions.CheckOptions(c.Request().Context(), actor(c), o); err != nil {
 		return err
+	}
+	if f.written.File != nil && f.written.Format != "" { // else the rest comes behind the file
+		if err := s.transcriptions.CheckWritten(f.written); err != nil {
+			return err
+		}
 	}
 	_, err = s.webhooks.AcceptURL(c.Request().Context(), actor(c), o.WebhookURL)
 	return err
@@ -122,8 +127,12 @@ type form struct {
 	parts   *multipart.Reader
 	body    *sentBody
 	options transcription.Options
+	written transcription.Written
 	seen    map[string]bool
 }
+
+// text returns the text that the recording comes with, once all has been read.
+func (f *form) text() transcription.Written { return f.written }
 
 func newForm(r *http.Request) (*form, error) {
 	body := &sentBody{Reader: r.Body}
@@ -202,11 +211,18 @@ func isField(disposition string) bool {
 // option reads the value of a field that is not the file.
 func (f *form) option(part *multipart.Part) error {
 	name := part.FormName()
+	if name == "transcript" {
+		text, err := f.read(part, name, large)
+		f.written.File = append([]byte{}, text...) // not nil: it is there
+		return err
+	}
 	value, err := f.value(part, name)
 	if err != nil {
 		return err
 	}
 	switch name {
+	case "transcriptFormat":
+		f.written.Format = value
 	case "model":
 		f.options.Model = value
 	case "language":
@@ -224,22 +240,28 @@ func (f *form) option(part *multipart.Part) error {
 	case "batch":
 		f.options.Batch, err = readBatch(value)
 	default:
-		err = fault.New(fault.Invalid, "There is no field %q. Known fields: file, model, language, prompt, translate, channels, priority, webhookUrl, batch.", name).
+		err = fault.New(fault.Invalid, "There is no field %q. Known fields: file, model, language, prompt, translate, channels, priority, webhookUrl, batch, transcript, transcriptFormat.", name).
 			WithCode("unknown_field").With("field", name)
 	}
 	return err
 }
 
 func (f *form) value(part io.Reader, name string) (string, error) {
-	value, err := io.ReadAll(io.LimitReader(part, maxField+1))
+	value, err := f.read(part, name, maxField)
+	return strings.ToValidUTF8(string(value), "\uFFFD"), err
+}
+
+// read returns a field of at most limit bytes.
+func (f *form) read(part io.Reader, name string, limit int64) ([]byte, error) {
+	value, err := io.ReadAll(io.LimitReader(part, limit+1))
 	if err != nil {
-		return "", f.unreadable(err)
+		return nil, f.unreadable(err)
 	}
-	if len(value) > maxField {
-		return "", fault.New(fault.Invalid, "The field %q is longer than %d bytes.", name, maxField).
-			WithCode("field_too_long").With("field", name).With("limit", maxField)
+	if int64(len(value)) > limit {
+		return nil, fault.New(fault.Invalid, "The field %q is longer than %d bytes.", name, limit).
+			WithCode("field_too_long").With("field", name).With("limit", limit)
 	}
-	return strings.ToValidUTF8(string(value), "\uFFFD"), nil
+	return value, nil
 }
 
 // readBool knows no more spellings than the description of the API.

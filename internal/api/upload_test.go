@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,11 @@ func TestUpload_refuses(t *testing.T) {
 		{"prompt too long", []field{{"prompt", strings.Repeat("x", 401)}, {"file", recording}}, 400, "prompt_too_long", "400"},
 		{"field too long before", []field{{"prompt", long}, {"file", recording}}, 400, "field_too_long", "prompt"},
 		{"field too long behind", []field{{"file", recording}, {"prompt", long}}, 400, "field_too_long", "prompt"},
+		{"text that is malformed before", []field{{"transcript", "1\nno time\n"}, {"transcriptFormat", "srt"}, {"file", recording}}, 400, "malformed_import", "Line 2"},
+		{"text that is malformed behind", []field{{"file", recording}, {"transcriptFormat", "srt"}, {"transcript", "1\nno time\n"}}, 400, "malformed_import", "Line 2"},
+		{"text of no known format", []field{{"file", recording}, {"transcript", "x"}, {"transcriptFormat", "pdf"}}, 400, "unknown_format", "pdf"},
+		{"text without a format", []field{{"transcript", "x"}, {"file", recording}}, 400, "unknown_format", "srt"},
+		{"format without a text", []field{{"transcriptFormat", "srt"}, {"file", recording}}, 400, "transcript_missing", "transcript"},
 		{"file over the limit", []field{{"file", strings.Repeat("x", maxBytes+1)}}, 413, "file_too_large", "1048576"},
 		{"form over the limit", []field{{"file", strings.Repeat("x", maxBytes+100<<10)}}, 413, "file_too_large", "1048576"},
 	}
@@ -178,6 +184,32 @@ func TestUpload_refuses(t *testing.T) {
 				t.Errorf("got %s, want it to name %s", got.body, tt.says)
 			}
 			w.nothingStays(t)
+		})
+	}
+}
+
+// A recording of which somebody has the text is not transcribed: it is completed with that.
+func TestUpload_withItsText(t *testing.T) {
+	t.Parallel()
+	text := []field{{"transcript", strings.Repeat("\n", 5000) + "1\n00:00:01,000 --> 00:00:02,500\nOne two.\n"}, {"transcriptFormat", "srt"}}
+	recording := []field{{"file", "sound sound"}, {"language", "en"}}
+	for name, fields := range map[string][]field{"before": slices.Concat(text, recording), "behind": slices.Concat(recording, text)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			body, kind := form(t, fields...)
+			made := w.upload(t, body, kind)
+			made.expect(t, 202, "")
+			if !strings.Contains(made.body, `"status":"completed"`) {
+				t.Errorf("got %s", made.body)
+			}
+			got := w.do(t, call{actor: "user", path: made.Header.Get("Location")})
+			got.expect(t, 200, "")
+			for _, want := range []string{`"status":"completed"`, `"text":"One two."`, `"start":1.000,"end":2.500`, `"revision":0`, `"model":null`, `"progress":1`} {
+				if !strings.Contains(got.body, want) {
+					t.Errorf("got %s, want %s", got.body, want)
+				}
+			}
 		})
 	}
 }

@@ -45,6 +45,13 @@ func addMaking(ctx context.Context, tx bun.Tx, ref transcription.Ref, t pipeline
 	return err
 }
 
+// addWriting is addMaking of a text that a person has written.
+func addWriting(ctx context.Context, tx bun.Tx, f transcription.FirstText) error {
+	_, err := tx.NewRaw(`INSERT INTO makings (transcription_id, run, model, language, language_confidence, translate, warnings, plan, completed_at)
+		SELECT t.id, t.run, '', t.language, t.language_confidence, false, t.warnings, '[]', t.completed_at FROM transcriptions AS t WHERE t.id = ?`, f.Ref.ID).Exec(ctx)
+	return err
+}
+
 // bringBack makes what is known of the run that the present text is of, which came back,
 // what the transcription says of its text. Of runs that have completed before such things
 // were kept nothing is known.

@@ -102,7 +102,7 @@ func (x texts) addRevision(ctx context.Context, tx bun.Tx, ref transcription.Ref
 	_, err := tx.NewRaw(`UPDATE transcriptions SET revision = ?0, updated_at = clock_timestamp(), edited = CASE ?1
 			WHEN 'machine' THEN false
 			WHEN 'range' THEN edited
-			WHEN 'restore' THEN ?2 > 0 AND NOT EXISTS (SELECT FROM revisions WHERE transcription_id = ?3 AND number = ?2 AND kind = 'machine')
+			WHEN 'restore' THEN (?2 > 0 OR written) AND NOT EXISTS (SELECT FROM revisions WHERE transcription_id = ?3 AND number = ?2 AND kind = 'machine')
 			ELSE true END
 		WHERE id = ?3`, row.Number, c.Kind, c.Of, ref.ID).Exec(ctx)
 	if err != nil {

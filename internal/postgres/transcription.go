@@ -96,7 +96,7 @@ type transcriptionRow struct {
 
 func newTranscriptionRow(t *transcription.Transcription) *transcriptionRow {
 	return &transcriptionRow{
-		ID: t.ID, OwnerID: t.OwnerID, FileID: t.File.ID, Run: t.Run, Status: transcription.Queued,
+		ID: t.ID, OwnerID: t.OwnerID, FileID: t.File.ID, Run: t.Run, Status: transcription.Queued, Language: t.Language,
 		AskedModel: t.Options.Model, AskedLanguage: t.Options.Language, Prompt: clean(t.Options.Prompt), Translate: t.Options.Translate, Split: t.Options.Split, Priority: t.Options.Priority,
 		WebhookURL: t.Options.WebhookURL, BatchID: t.BatchID,
 	}
@@ -127,7 +127,7 @@ var listed = []string{
 }
 
 // CreateTranscription inserts the file and the transcription, queued, with its
-// prepare step and its first event, in one transaction, which also takes BeginUpload back. It sets the
+// prepare step and its first event, or completed with its segments, if that is its status, in one transaction, which also takes BeginUpload back. It sets the
 // status and the times of t, which are the database's. Conflict: there is one of
 // that id; batch_closed. NotFound: there is no such batch, or it belongs to somebody else.
 // RateLimited too_many_queued: the owner has no place left in the queue.
@@ -155,11 +155,10 @@ func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcri
 		if err := book(ctx, tx, t.OwnerID, t.Ref()); err != nil {
 			return err
 		}
-		step := newStepRow(t.Ref(), parent{OwnerID: t.OwnerID, Model: t.Options.Model, Priority: t.Options.Priority}, pipeline.Prepare, 0, 1)
-		if err := addSteps(ctx, tx, step); err != nil {
+		if err := announce(ctx, tx, change{ref: t.Ref(), to: row.Status, by: user(t.OwnerID)}, ""); err != nil {
 			return err
 		}
-		if err := announce(ctx, tx, change{ref: t.Ref(), to: row.Status, by: user(t.OwnerID)}, ""); err != nil {
+		if err := db.start(ctx, tx, t); err != nil {
 			return err
 		}
 		return spare(ctx, tx, transcription.Prefix(t.OwnerID, t.ID))
@@ -167,9 +166,22 @@ func (db *DB) CreateTranscription(ctx context.Context, t *transcription.Transcri
 	if err != nil {
 		return wrap(err, "create transcription %s", t.ID)
 	}
-	t.Status, t.CreatedAt, t.UpdatedAt = row.Status, row.CreatedAt.UTC(), row.UpdatedAt.UTC()
+	if t.Status != transcription.Completed {
+		t.Status = row.Status
+	}
+	t.CreatedAt, t.UpdatedAt = row.CreatedAt.UTC(), row.UpdatedAt.UTC()
 	t.File.CreatedAt = file.CreatedAt.UTC()
 	return nil
+}
+
+// start has a transcription that is new prepared, unless it comes with its text.
+func (db *DB) start(ctx context.Context, tx bun.Tx, t *transcription.Transcription) error {
+	if t.Status == transcription.Completed {
+		by := transcription.Actor{Kind: transcription.ByUser, Name: t.OwnerID.String()}
+		return db.write(ctx, tx, transcription.FirstText{Ref: t.Ref(), By: by, Segments: t.Segments, Warnings: t.Warnings})
+	}
+	p := parent{OwnerID: t.OwnerID, Model: t.Options.Model, Priority: t.Options.Priority}
+	return addSteps(ctx, tx, newStepRow(t.Ref(), p, pipeline.Prepare, 0, 1))
 }
 
 // sealPrompt encrypts the prompt of a transcription that is new, if its texts are to be.

@@ -48,7 +48,7 @@ type change struct {
 	details map[string]any
 }
 
-// move is the one place where a status changes. Set may add what belongs to the new
+// move is the one place where a status changes, but for write. Set may add what belongs to the new
 // status, in the same statement. Conflict: the run is not in a status that leads
 // there.
 func move(ctx context.Context, tx bun.Tx, c change, set ...func(*bun.UpdateQuery) *bun.UpdateQuery) error {

@@ -44,13 +44,22 @@ func Importable() []string {
 // Import makes what a file says the text of a transcription, as Edit does: an export that
 // was changed with another program. Words that stay keep their times and their speakers.
 // JSON has segments with all that belongs to them; of the other formats the text counts,
-// and only if there is none yet the times of cues. Invalid unknown_format; malformed_import
-// with the line.
+// and only if there is none yet the times of cues. One that has ended without a text is
+// completed by that. Invalid unknown_format; malformed_import with the line.
 func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, format string, body []byte) (*Transcription, error) {
-	read, ok := importers[format]
-	if !ok {
-		return nil, fault.New(fault.Invalid, "There is no import format %q. Choose one of %s.", format, strings.Join(Importable(), ", ")).
-			WithCode("unknown_format").With("field", "format").With("allowed", Importable())
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return nil, err
+	}
+	read, err := importer(format)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.store.Transcription(ctx, who.ID(), id)
+	if err != nil {
+		return nil, err
+	}
+	if t.empty() {
+		return s.write(ctx, who, t, base, Written{format, body})
 	}
 	return s.change(ctx, who, id, base, func(d *draft) error {
 		in, err := read(body, Speakers(d.segments))
@@ -66,7 +75,7 @@ func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base
 		}
 		switch {
 		case len(in.lines) == 0 && len(in.cues) == 0 && len(d.segments) > 0:
-			return fault.New(fault.Invalid, "There is no text in this file. To take a text away, remove its segments.").WithCode("empty_import")
+			return emptyImport()
 		case in.complete || len(d.segments) == 0 && len(in.cues) > 0:
 			return d.rewrite(in.cues)
 		case len(d.segments) == 0 && len(in.lines) > 0:

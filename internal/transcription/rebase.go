@@ -137,6 +137,7 @@ func (m joint) clashes() map[int]bool {
 	}
 	return found
 }
+
 // overlap reports whether two changes are of the same segments, or put something into the
 // same place.
 func overlap(a, b Splice) bool {

@@ -36,7 +36,8 @@ type Store interface {
 	// Usage returns what an owner has used, and the quota that holds for them.
 	Usage(ctx context.Context, owner uuid.UUID) (Usage, Quota, error)
 	// CreateTranscription inserts the file and the transcription, queued, with its
-	// prepare step, in one transaction, which also takes BeginUpload back. One of a batch is
+	// prepare step, or completed with its segments, if that is its status, in one
+	// transaction, which also takes BeginUpload back. One of a batch is
 	// where that says, and has its tags; Conflict batch_closed.
 	CreateTranscription(ctx context.Context, t *Transcription) error
 	// Head returns one without its text and segments, cheaply, since clients poll it.
@@ -109,6 +110,10 @@ type Store interface {
 	// Revise makes the next revision of a text. Conflict revision_moved: the present one is
 	// not the one that was read. NotFound, too, for who may only read.
 	Revise(ctx context.Context, who, id uuid.UUID, c Change) error
+	// Write gives a run that has failed or was canceled a text, which completes it. Conflict
+	// revision_moved: it is not the present one, or has a text. NotFound, too, for who may only
+	// read.
+	Write(ctx context.Context, who uuid.UUID, f FirstText) error
 	// Revisions returns a page of the revisions of a text, newest first.
 	Revisions(ctx context.Context, who, id uuid.UUID, f RevisionFilter) ([]Revision, error)
 	// CancelTranscription ends the run in the status canceled and leaves its chunks

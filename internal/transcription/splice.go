@@ -77,4 +77,3 @@ func Reverse(splices []Splice) []Splice {
 	}
 	return back
 }
-

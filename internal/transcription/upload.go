@@ -31,9 +31,13 @@ type Upload struct {
 	// Options is called after Body has been read: in a stream the options may
 	// come behind the file.
 	Options func() (Options, error)
+	// Written is called after Options, and returns the text that the recording comes with.
+	// Nil: it comes with none.
+	Written func() Written
 }
 
-// Upload stores the recording and queues its transcription. When it fails,
+// Upload stores the recording and queues its transcription, or, if it comes with its text,
+// completes it with that. When it fails,
 // nothing stays behind for longer than a day. The transcription is on its way once it is returned:
 // if it cannot be enqueued now, the reconciler does it.
 func (s *Service) Upload(ctx context.Context, who auth.Actor, in Upload) (*Transcription, error) {
@@ -61,7 +65,7 @@ func (s *Service) Upload(ctx context.Context, who auth.Actor, in Upload) (*Trans
 	if err := s.store.BeginUpload(ctx, t.OwnerID, t.ID); err != nil {
 		return nil, err
 	}
-	if err := s.keep(ctx, who, t, body, in.Options); err != nil {
+	if err := s.keep(ctx, who, t, body, in); err != nil {
 		return nil, errors.Join(err, s.abandon(ctx, t))
 	}
 	if err := s.create(ctx, t); err != nil {
@@ -85,21 +89,23 @@ func (s *Service) sniffed(f *File, body io.Reader) (io.Reader, error) {
 	return io.MultiReader(bytes.NewReader(head), body), err
 }
 
-// keep stores the body and reads the options, which may come behind it.
-func (s *Service) keep(ctx context.Context, who auth.Actor, t *Transcription, body io.Reader, options func() (Options, error)) (err error) {
+// keep stores the body and reads the options and the text, which may come behind it.
+func (s *Service) keep(ctx context.Context, who auth.Actor, t *Transcription, body io.Reader, in Upload) (err error) {
 	body = &welcomeBody{Reader: body, now: s.now, next: s.now().Add(welcome), ask: func() error { return s.store.KnowsOwner(ctx, who.UserID) }}
 	stored, err := s.objects.Upload(ctx, t.File.Key, body, s.limits.MaxBytes)
 	if err != nil {
 		return err
 	}
 	t.File.Size, t.File.SHA256, t.File.Seal = stored.Size, stored.SHA256, stored.Seal
-	o, err := options()
+	o, err := in.Options()
 	if err != nil {
 		return err
 	}
 	t.BatchID = o.Batch
-	t.Options, err = s.accept(ctx, who, o)
-	return err
+	if t.Options, err = s.accept(ctx, who, o); err != nil || in.Written == nil {
+		return err
+	}
+	return t.complete(in.Written())
 }
 
 // create records the transcription. A client that leaves meanwhile ends nothing. Only

@@ -42,6 +42,33 @@ func (s *Store) Revise(ctx context.Context, who, id uuid.UUID, c transcription.C
 	return nil
 }
 
+// Write implements transcription.Store.
+func (s *Store) Write(ctx context.Context, who uuid.UUID, f transcription.FirstText) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	seen, err := s.seen(who, f.Ref.ID)
+	if err == nil && seen.Shared == transcription.ToRead {
+		err = errNone
+	}
+	if err != nil {
+		return err
+	}
+	t := s.rows[f.Ref.ID]
+	if t.Run != f.Ref.Run || t.Earlier != nil || t.Status != transcription.Failed && t.Status != transcription.Canceled {
+		return transcription.RevisionMoved()
+	}
+	now := s.now()
+	t.Status, t.Progress, t.Failure, t.CompletedAt, t.UpdatedAt = transcription.Completed, 1, nil, now, now
+	t.Segments, t.Text, t.Warnings = f.Segments, transcription.Text(f.Segments), f.Warnings
+	s.rows[t.ID] = t
+	s.recordBy(&t, transcription.EventType(transcription.Completed), f.By)
+	s.settleBatch(t.BatchID)
+	return nil
+}
+
 // Revisions implements transcription.Store.
 func (s *Store) Revisions(ctx context.Context, who, id uuid.UUID, f transcription.RevisionFilter) ([]transcription.Revision, error) {
 	unlock, err := s.lock(ctx)

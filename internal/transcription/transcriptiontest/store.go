@@ -199,9 +199,20 @@ func (s *Store) CreateTranscription(ctx context.Context, t *transcription.Transc
 		return err
 	}
 	now := s.now()
-	t.Status, t.CreatedAt, t.UpdatedAt, t.File.CreatedAt = transcription.Queued, now, now, now
-	s.insert(*t)
+	if t.Status != transcription.Completed {
+		t.Status = transcription.Queued
+	}
+	t.CreatedAt, t.UpdatedAt, t.File.CreatedAt = now, now, now
+	row := *t
+	if row.Status == transcription.Completed {
+		row.CompletedAt = now
+	}
+	s.insert(row)
 	s.record(t, transcription.Created)
+	if row.Status == transcription.Completed {
+		s.record(t, transcription.EventType(row.Status))
+		s.settleBatch(t.BatchID)
+	}
 	delete(s.uploads, t.ID)
 	return nil
 }
