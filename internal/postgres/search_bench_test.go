@@ -14,51 +14,10 @@ import (
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
-// generate fills a database with transcriptions of one owner, with 500 segments of eight
-// words each. Words are as frequent as those of a language (Zipf): w1 is every eleventh
-// word, w20000 comes once in a few texts.
-func generate(b *testing.B, db *postgres.DB, owner uuid.UUID, n int) {
+// many returns a database with 2000 transcriptions of 500 segments, or as many as
+// TRANSCRIPTS says. With KEEP=1 it stays, and is used again.
+func many(b *testing.B) *postgres.DB {
 	b.Helper()
-	for _, query := range []string{
-		`CREATE TABLE sentences AS SELECT s AS id, string_agg('w' || floor(exp(random() * ln(20000)))::int, ' ') || '.' AS text
-			FROM generate_series(0, 99999) AS s, generate_series(1, 8) GROUP BY s`,
-		`CREATE UNIQUE INDEX ON sentences (id)`, `ANALYZE sentences`,
-		`ALTER TABLE transcriptions DISABLE TRIGGER ALL`, `ALTER TABLE segments DISABLE TRIGGER ALL`, `ALTER TABLE files DISABLE TRIGGER ALL`,
-		`DROP INDEX transcriptions_search`, `DROP INDEX files_name`,
-	} {
-		execSQL(b, db, query)
-	}
-	const batch = 500
-	for from := 0; from < n; from += batch {
-		execSQL(b, db, `
-			WITH t AS (
-				SELECT i, gen_random_uuid() AS id, gen_random_uuid() AS file_id FROM generate_series(?0::int, ?1::int) AS i
-			), f AS (
-				INSERT INTO files (id, owner_id, name, content_type, size, sha256, key)
-				SELECT file_id, ?2, 'meeting ' || md5(i::text) || '.mp3', 'audio/mpeg', 1, repeat('ab', 32), id::text FROM t
-			), s AS MATERIALIZED (
-				SELECT t.id, g.n, c.text FROM t CROSS JOIN generate_series(0, 499) AS g (n) JOIN sentences AS c ON c.id = abs(hashint8(t.i * 500::bigint + g.n)) % 100000
-			), texts AS (
-				SELECT id, string_agg(text, ' ' ORDER BY n) AS text FROM s GROUP BY id
-			), g AS (
-				INSERT INTO segments (transcription_id, index, start_ms, end_ms, text, confidence, suspect, words)
-				SELECT id, n, n * 4000, n * 4000 + 3900, text, 1, false, '[]' FROM s
-			)
-			INSERT INTO transcriptions (id, owner_id, file_id, status, language, duration_samples, progress, text, created_at, completed_at)
-			SELECT t.id, ?2, t.file_id, 'completed', 'en', 32000000, 1, texts.text,
-				now() - t.i * interval '1 minute', now() FROM t JOIN texts USING (id)`, from, min(from+batch, n)-1, owner)
-	}
-	for _, query := range []string{
-		`CREATE INDEX transcriptions_search ON transcriptions USING gin (search)`, `CREATE INDEX files_name ON files USING gin (name gin_trgm_ops)`,
-		`ANALYZE transcriptions`, `ANALYZE files`, `ANALYZE segments`,
-	} {
-		execSQL(b, db, query)
-	}
-}
-
-// BenchmarkSearch looks for words in 2000 transcriptions of 500 segments, or in as many as
-// TRANSCRIPTS says, with the places where they are, as the API does.
-func BenchmarkSearch(b *testing.B) {
 	n := 2000
 	if text := os.Getenv("TRANSCRIPTS"); text != "" {
 		var err error
@@ -66,20 +25,61 @@ func BenchmarkSearch(b *testing.B) {
 		ok(b, err)
 	}
 	db := pgtest.New(b)
-	owner := addUser(b, db)
+	if os.Getenv("KEEP") != "" {
+		db = pgtest.Open(b, pgtest.KeptURL(b, "ts_bench_"+strconv.Itoa(n)))
+		ok(b, db.Migrate(b.Context()))
+	}
+	if readSQL[bool](b, db, "SELECT to_regclass('generated') IS NOT NULL") {
+		return db
+	}
 	begun := time.Now()
-	generate(b, db, owner, n)
+	generate(b, db, n)
 	b.Logf("%d transcriptions in %s", n, time.Since(begun).Round(time.Second))
+	return db
+}
+
+// BenchmarkSearch looks for words and for what a list can be narrowed to, with the places
+// where the words are, as the API does.
+func BenchmarkSearch(b *testing.B) {
+	db := many(b)
+	owner := readSQL[uuid.UUID](b, db, "SELECT id FROM users WHERE email = ?", benchOwner)
+	small, unfiled, yes := readSQL[uuid.UUID](b, db, "SELECT id FROM folders WHERE name = 'small'"), uuid.Nil, true
+	newest := readSQL[time.Time](b, db, "SELECT max(created_at) FROM transcriptions")
 	for name, f := range map[string]transcription.Filter{
-		"all":            {},
-		"a common word":  {Query: "w2"},
-		"a rare word":    {Query: "w19000"},
-		"two words":      {Query: "w300 w4000"},
-		"a phrase":       {Query: `"w5 w8"`},
-		"not a word":     {Query: "w10000 -w1"},
-		"a name":         {Name: "c4ca4238"},
-		"a word and day": {Query: "w500", From: time.Now().Add(-24 * time.Hour)},
-		"nothing":        {Query: "nowhere"},
+		"list: all":               {},
+		"list: rare tag":          {Tag: "seldom"},
+		"list: common tag":        {Tag: "work"},
+		"list: no such tag":       {Tag: "none"},
+		"list: rare status":       {Status: transcription.Failed},
+		"list: no such status":    {Status: transcription.Canceled},
+		"list: rare language":     {Language: "fi"},
+		"list: small folder":      {Folder: &small},
+		"list: in no folder":      {Folder: &unfiled},
+		"list: archived":          {Archived: &yes},
+		"list: rare speaker":      {Speaker: "Ada"},
+		"list: long":              {MinDuration: 2 * time.Hour},
+		"list: old":               {To: newest.Add(-time.Hour)},
+		"list: a name":            {Name: "c4ca4238"},
+		"list: a name of all":     {Name: "meeting"},
+		"list: no such name":      {Name: "zzyzx"},
+		"common word":             {Query: "meeting"},
+		"common word, German":     {Query: "Sitzung"},
+		"common word, Japanese":   {Query: "会議"},
+		"rare word":               {Query: syllables(19000)},
+		"word in one of 100":      {Query: syllables(2500)},
+		"two words":               {Query: syllables(300) + " " + syllables(4000)},
+		"not a word":              {Query: syllables(10000) + " -meeting"},
+		"either of two":           {Query: syllables(19000) + " OR " + syllables(18000)},
+		"common phrase":           {Query: `"this year"`},
+		"rare phrase":             {Query: `"people money"`},
+		"phrase that is nowhere":  {Query: `"people meeting"`},
+		"phrase, Japanese":        {Query: `"予算会議"`},
+		"word of one day":         {Query: syllables(500), From: newest.Add(-24 * time.Hour)},
+		"common word, rare tag":   {Query: "meeting", Tag: "seldom"},
+		"rare word, common tag":   {Query: syllables(15000), Tag: "work"},
+		"word of a rare language": {Query: "kokous"},
+		"word that is nowhere":    {Query: "xylophone"},
+		"two that never meet":     {Query: "kokous Sitzung"},
 	} {
 		f.Limit = 20
 		b.Run(name, func(b *testing.B) {
@@ -96,6 +96,17 @@ func BenchmarkSearch(b *testing.B) {
 			b.ReportMetric(took[len(took)*95/100].Seconds()*1000, "p95-ms")
 		})
 	}
+}
+
+// syllables returns the stem that the words of that rank have in the generated texts.
+func syllables(rank int) string {
+	const all = "bakelimonurasitovefuda"
+	word := ""
+	for p := 0; p < 2 || rank > 0; p++ {
+		word += all[rank%11*2 : rank%11*2+2]
+		rank /= 11
+	}
+	return word
 }
 
 // search returns how many transcriptions are on the first page.

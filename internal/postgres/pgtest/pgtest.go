@@ -64,6 +64,17 @@ func EmptyURL(t testing.TB) string {
 	return clone(t, serverURL(t), "template1")
 }
 
+// KeptURL returns the URL of the database of that name, which stays when the test ends. It
+// is made as by URL when there is none.
+func KeptURL(t testing.TB, name string) string {
+	t.Helper()
+	server := serverURL(t)
+	if !exists(t, server, name) {
+		admin(t, server, "CREATE DATABASE "+name+" TEMPLATE "+template(t, server))
+	}
+	return inDatabase(t, server, name)
+}
+
 func serverURL(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv("TS_TEST_DATABASE_URL")    //nolint:forbidigo // tests are told here which server to use
