@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/migrate"
 
@@ -69,4 +70,10 @@ func (db *DB) HoldMeasuring() (release func()) {
 // InTx runs fn in a transaction.
 func (db *DB) InTx(ctx context.Context, fn func() error) error {
 	return db.inTx(ctx, func(context.Context, bun.Tx) error { return fn() })
+}
+
+// ListSQL returns what reads the ids of a page.
+func ListSQL(db *DB, who uuid.UUID, f transcription.Filter) string {
+	q := db.bun.NewSelect().TableExpr("transcriptions AS t").Column("t.id").Order("t.created_at DESC", "t.id DESC").Limit(20)
+	return inOrder(measured(q.Where("t.owner_id = ?", who), f), f).String()
 }

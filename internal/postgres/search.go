@@ -27,39 +27,7 @@ var configs = strings.Fields(`arabic armenian basque catalan danish dutch englis
 // language: words of one are rarely forms of others in another. What must not be there is
 // looked for in the language of the text.
 func (db *DB) narrowed(ctx context.Context, q *bun.SelectQuery, f transcription.Filter) (*bun.SelectQuery, error) {
-	if f.Status != "" {
-		q = q.Where("t.status = ?", f.Status)
-	}
-	if f.Folder != nil {
-		q = q.Where("t.folder_id IS NOT DISTINCT FROM ?", optional(*f.Folder))
-	}
-	if f.Batch != uuid.Nil {
-		q = q.Where("t.batch_id = ?", f.Batch)
-	}
-	if f.Tag != "" {
-		q = q.Where("EXISTS (SELECT FROM unnest(t.tags) AS tag WHERE lower(tag) = lower(?))", f.Tag)
-	}
-	if f.Archived != nil {
-		q = q.Where("(t.archived_at IS NOT NULL) = ?", *f.Archived)
-	}
-	if f.Language != "" {
-		q = q.Where("coalesce(t.earlier->>'language', t.language) = ?", f.Language)
-	}
-	if f.Speaker != "" {
-		q = q.Where("t.speakers @> ARRAY[?]", f.Speaker)
-	}
-	if !f.From.IsZero() {
-		q = q.Where("t.created_at >= ?", f.From)
-	}
-	if !f.To.IsZero() {
-		q = q.Where("t.created_at < ?", f.To)
-	}
-	if f.MinDuration > 0 {
-		q = q.Where("t.duration_samples >= ?", audio.FromDuration(f.MinDuration))
-	}
-	if f.MaxDuration > 0 {
-		q = q.Where("t.duration_samples <= ? AND t.duration_samples > 0", audio.FromDuration(f.MaxDuration))
-	}
+	q = inOrder(measured(q, f), f)
 	if f.Name != "" {
 		q = q.Where("(file.name ILIKE ? OR ? <% file.name)", "%"+escapeLike.Replace(f.Name)+"%", f.Name)
 	}
@@ -83,6 +51,56 @@ func (db *DB) narrowed(ctx context.Context, q *bun.SelectQuery, f transcription.
 		q = q.Where("t.search @@ websearch_to_tsquery("+inItsLanguage+", ?)", signed(f.Query))
 	}
 	return q, nil
+}
+
+// measured narrows a query to what a filter says of the recording.
+func measured(q *bun.SelectQuery, f transcription.Filter) *bun.SelectQuery {
+	if f.Status != "" {
+		q = q.Where("t.status = ?", f.Status)
+	}
+	if f.Language != "" {
+		q = q.Where("coalesce(t.earlier->>'language', t.language) = ?", f.Language)
+	}
+	if f.Speaker != "" {
+		q = q.Where("t.speakers @> ARRAY[?]", f.Speaker)
+	}
+	if !f.From.IsZero() {
+		q = q.Where("t.created_at >= ?", f.From)
+	}
+	if !f.To.IsZero() {
+		q = q.Where("t.created_at < ?", f.To)
+	}
+	if f.MinDuration > 0 {
+		q = q.Where("t.duration_samples >= ?", audio.FromDuration(f.MinDuration))
+	}
+	if f.MaxDuration > 0 {
+		q = q.Where("t.duration_samples <= ? AND t.duration_samples > 0", audio.FromDuration(f.MaxDuration))
+	}
+	return q
+}
+
+// inOrder narrows a query to what a filter says of the order that the owner keeps. The
+// conditions are those of indexes.
+func inOrder(q *bun.SelectQuery, f transcription.Filter) *bun.SelectQuery {
+	if f.Folder != nil && *f.Folder == uuid.Nil {
+		q = q.Where("t.folder_id IS NULL")
+	}
+	if f.Folder != nil && *f.Folder != uuid.Nil {
+		q = q.Where("t.folder_id = ?", *f.Folder)
+	}
+	if f.Batch != uuid.Nil {
+		q = q.Where("t.batch_id = ?", f.Batch)
+	}
+	if f.Tag != "" {
+		q = q.Where("lower_all(t.tags) @> ARRAY[lower(?)] AND t.tags <> '{}'", f.Tag)
+	}
+	if f.Archived != nil && *f.Archived {
+		q = q.Where("t.archived_at IS NOT NULL")
+	}
+	if f.Archived != nil && !*f.Archived {
+		q = q.Where("t.archived_at IS NULL")
+	}
+	return q
 }
 
 // fewTexts is how many texts with a word are few: one of twenty where there are a hundred

@@ -149,6 +149,48 @@ func TestDB_Transcriptions_filters(t *testing.T) {
 	}
 }
 
+// What few transcriptions are is found without reading the others.
+func TestDB_Transcriptions_plans(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, map[string][]string{"en": {"We are running late."}})
+	addMany(t, l.db, l.owner, 3000, "Nothing but a meeting.")
+	folder := newID(t)
+	execSQL(t, l.db, "INSERT INTO folders (id, owner_id, name) VALUES (?, ?, 'large')", folder, l.owner)
+	execSQL(t, l.db, `UPDATE transcriptions SET folder_id = ?, archived_at = now() WHERE id <> ?`, folder, l.ids["en"])
+	execSQL(t, l.db, `UPDATE transcriptions SET tags = '{Board,Seldom}', language = 'fi' WHERE id = ?`, l.ids["en"])
+	execSQL(t, l.db, "VACUUM ANALYZE transcriptions")
+	none, no := uuid.Nil, false
+	for index, f := range map[string]transcription.Filter{
+		"transcriptions_tagged":       {Tag: "sELDOM"},
+		"transcriptions_of_status":    {Status: transcription.Failed},
+		"transcriptions_of_language":  {Language: "fi"},
+		"transcriptions_in_no_folder": {Folder: &none},
+		"transcriptions_at_hand":      {Archived: &no},
+		"transcriptions_of_duration":  {MinDuration: time.Hour},
+		"transcriptions_speakers":     {Speaker: "speaker of en"},
+	} {
+		var plan []string
+		ok(t, l.db.SQL().NewRaw("EXPLAIN "+postgres.ListSQL(l.db, l.owner, f)).Scan(t.Context(), &plan))
+		if !strings.Contains(strings.Join(plan, "\n"), index) {
+			t.Errorf("%s is not used:\n%s", index, strings.Join(plan, "\n"))
+		}
+		if found := l.find(t, f); f.Status == "" && f.MinDuration == 0 && strings.Join(found, " ") != "en" {
+			t.Errorf("%s: found %v", index, found)
+		}
+	}
+}
+
+// addMany adds completed English transcriptions with the same text.
+func addMany(t *testing.T, db *postgres.DB, owner uuid.UUID, n int, text string) {
+	t.Helper()
+	execSQL(t, db, `WITH f AS (
+			INSERT INTO files (id, owner_id, name, content_type, size, sha256, key)
+			SELECT gen_random_uuid(), ?0, 'many.mp3', 'audio/mpeg', 1, repeat('ab', 32), 'many ' || n FROM generate_series(1, ?1) AS n RETURNING id
+		)
+		INSERT INTO transcriptions (id, owner_id, file_id, status, language, progress, text, completed_at)
+		SELECT gen_random_uuid(), ?0, id, 'completed', 'en', 1, ?2, now() FROM f`, owner, n, text)
+}
+
 // A text of more words than an index can hold failed its transcription at the very end.
 func TestDB_search_hugeText(t *testing.T) {
 	t.Parallel()
