@@ -172,11 +172,11 @@ func withdraw(ctx context.Context, tx bun.Tx, id uuid.UUID) error {
 func (h *Webhooks) Message(ctx context.Context, delivery, lease uuid.UUID) (webhook.Message, error) {
 	m := webhook.Message{ID: delivery}
 	row := new(webhookRow)
-	err := h.bun.NewRaw(`SELECT d.type, coalesce(nullif(d.url, ''), w.url), d.payload, w.secret, w.sealed_by,
+	err := h.bun.NewRaw(`SELECT d.type, coalesce(nullif(d.url, ''), w.url), d.payload, w.id, w.secret, w.sealed_by,
 			CASE WHEN w.previous_until > clock_timestamp() THEN w.previous END
 		FROM deliveries AS d JOIN webhooks AS w ON w.id = d.webhook_id
 		WHERE d.id = ? AND d.state = ? AND d.lease_token = ?`, delivery, running, lease).
-		Scan(ctx, &m.Type, &m.URL, &m.Payload, &row.Secret, &row.SealedBy, &row.Previous)
+		Scan(ctx, &m.Type, &m.URL, &m.Payload, &row.ID, &row.Secret, &row.SealedBy, &row.Previous)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = lostDelivery(delivery)
 	}

@@ -17,6 +17,9 @@ type Accounts struct {
 	keys sealer
 }
 
+// factorSeeds are bound to the account.
+var factorSeeds = sealedTable{"factors", "user_id", []string{"seed"}}
+
 var _ auth.Store = (*Accounts)(nil)
 
 // Accounts returns those who sign in. Keys encrypt the seeds of their second factors: the
@@ -53,7 +56,7 @@ func noFactor() error { return fault.New(fault.NotFound, "There is no second fac
 func (a *Accounts) BeginFactor(ctx context.Context, f auth.Factor) error {
 	row := &factorRow{ID: f.ID, UserID: f.UserID, SealedBy: a.keys.by(), CreatedAt: f.CreatedAt}
 	err := a.inTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		if row.Seed, err = a.keys.seal(ctx, tx.Tx, f.Seed.Text()); err != nil {
+		if row.Seed, err = a.keys.seal(ctx, tx.Tx, factorSeeds.place(f.UserID), f.Seed.Text()); err != nil {
 			return err
 		}
 		if _, err := tx.NewDelete().Model((*factorRow)(nil)).Where("user_id = ?", f.UserID).Where("confirmed_at IS NULL").Exec(ctx); err != nil {
@@ -77,7 +80,7 @@ func (a *Accounts) Factor(ctx context.Context, user uuid.UUID) (*auth.Factor, er
 	if err := a.bun.NewSelect().Model(row).Column("id", "user_id", "seed", "sealed_by", "created_at", "confirmed_at").Where("f.user_id = ?", user).Scan(ctx); err != nil {
 		return nil, wrap(none(err, "There is no second factor."), "read the second factor of %s", user)
 	}
-	text, err := a.keys.open(ctx, a.bun.DB, row.Seed, row.SealedBy)
+	text, err := a.keys.open(ctx, a.bun.DB, sealedText{factorSeeds.place(user), row.SealedBy, row.Seed})
 	if err != nil {
 		return nil, wrap(err, "open the second factor of %s", user)
 	}

@@ -12,15 +12,19 @@ import (
 
 // sealed are the tables with encrypted columns. Each has a column id, and names in
 // sealed_by the key of all that is encrypted in a row.
-var sealed = []sealedTable{{"webhooks", []string{"secret", "previous"}}, {"factors", []string{"seed"}}}
+var sealed = []sealedTable{webhookSecrets, factorSeeds}
 
 type sealedTable struct {
 	name    string
+	owner   string // the column of the id that the secrets are bound to
 	columns []string
 }
 
-// Reseal encrypts everything with the first key that another one has encrypted, and returns
-// how many rows that were. It is an error when one cannot be decrypted. Invalid: there is
+// place names where the secrets of a row are.
+func (t sealedTable) place(owner uuid.UUID) string { return t.name + " " + owner.String() }
+
+// Reseal encrypts everything with the first key that another one or an earlier version has
+// encrypted, and returns how many rows that were. It is an error when one cannot be decrypted. Invalid: there is
 // no key, or one is too short.
 func (db *DB) Reseal(ctx context.Context, keys []string) (n int, err error) {
 	s, err := newSealer(keys)
@@ -46,12 +50,12 @@ func (db *DB) Reseal(ctx context.Context, keys []string) (n int, err error) {
 
 // reseal encrypts a row anew. It may be gone by now.
 func (t sealedTable) reseal(ctx context.Context, tx bun.Tx, s sealer, id uuid.UUID) error {
-	values, by := make([][]byte, len(t.columns)), ""
-	into := []any{&by}
+	values, by, owner := make([][]byte, len(t.columns)), "", uuid.Nil
+	into := []any{&by, &owner}
 	for i := range values {
 		into = append(into, &values[i])
 	}
-	err := tx.NewRaw("SELECT sealed_by, ? FROM ? WHERE id = ? FOR NO KEY UPDATE", bun.Safe(strings.Join(t.columns, ", ")), bun.Ident(t.name), id).Scan(ctx, into...)
+	err := tx.NewRaw("SELECT sealed_by, ?, ? FROM ? WHERE id = ? FOR NO KEY UPDATE", bun.Ident(t.owner), bun.Safe(strings.Join(t.columns, ", ")), bun.Ident(t.name), id).Scan(ctx, into...)
 	if err != nil {
 		return settled(none(err, "There is nothing of the id %s.", id))
 	}
@@ -60,11 +64,11 @@ func (t sealedTable) reseal(ctx context.Context, tx bun.Tx, s sealer, id uuid.UU
 		if value == nil {
 			continue
 		}
-		text, err := s.open(ctx, tx.Tx, value, by)
+		text, err := s.open(ctx, tx.Tx, sealedText{t.place(owner), by, value})
 		if err != nil {
 			return fmt.Errorf("open the %s: %w", t.columns[i], err)
 		}
-		if value, err = s.seal(ctx, tx.Tx, text); err != nil {
+		if value, err = s.seal(ctx, tx.Tx, t.place(owner), text); err != nil {
 			return err
 		}
 		q = q.Set("? = ?", bun.Ident(t.columns[i]), value)

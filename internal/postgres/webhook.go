@@ -18,6 +18,9 @@ type Webhooks struct {
 	keys sealer
 }
 
+// webhookSecrets are bound to the webhook.
+var webhookSecrets = sealedTable{"webhooks", "id", []string{"secret", "previous"}}
+
 var (
 	_ webhook.Store  = (*Webhooks)(nil)
 	_ webhook.Outbox = (*Webhooks)(nil)
@@ -82,7 +85,7 @@ func (h *Webhooks) CreateWebhook(ctx context.Context, w *webhook.Webhook, s webh
 			return fault.New(fault.Conflict, "You have %d webhooks, and may have no more. Delete one, or let one receiver get more events.", n).
 				WithCode("too_many_webhooks").With("limit", webhook.MaxWebhooks)
 		}
-		if row.Secret, err = h.keys.seal(ctx, tx.Tx, string(s)); err != nil {
+		if row.Secret, err = h.keys.seal(ctx, tx.Tx, webhookSecrets.place(row.ID), string(s)); err != nil {
 			return err
 		}
 		return tx.NewInsert().Model(row).Returning("created_at, updated_at").Scan(ctx)
@@ -170,14 +173,15 @@ func (h *Webhooks) ExchangeSecret(ctx context.Context, owner, id uuid.UUID, s we
 // exchange writes both secrets anew: the one before may have been encrypted with
 // another key.
 func (h *Webhooks) exchange(ctx context.Context, tx bun.Tx, row *webhookRow, s webhook.Secret, overlap time.Duration) (*webhook.Webhook, error) {
-	before, err := h.keys.open(ctx, tx.Tx, row.Secret, row.SealedBy)
+	place := webhookSecrets.place(row.ID)
+	before, err := h.keys.open(ctx, tx.Tx, sealedText{place, row.SealedBy, row.Secret})
 	if err != nil {
 		return nil, err
 	}
-	if row.Previous, err = h.keys.seal(ctx, tx.Tx, before); err != nil {
+	if row.Previous, err = h.keys.seal(ctx, tx.Tx, place, before); err != nil {
 		return nil, err
 	}
-	if row.Secret, err = h.keys.seal(ctx, tx.Tx, string(s)); err != nil {
+	if row.Secret, err = h.keys.seal(ctx, tx.Tx, place, string(s)); err != nil {
 		return nil, err
 	}
 	row.SealedBy = h.keys.by()
@@ -192,7 +196,7 @@ func (h *Webhooks) exchange(ctx context.Context, tx bun.Tx, row *webhookRow, s w
 func (h *Webhooks) SetKey(ctx context.Context, owner, id uuid.UUID, s webhook.Secret, overlap time.Duration) (w *webhook.Webhook, err error) {
 	err = h.inTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
 		row := &webhookRow{ID: id, OwnerID: owner, Events: []webhook.Type{}, Active: true, SealedBy: h.keys.by()}
-		if row.Secret, err = h.keys.seal(ctx, tx.Tx, string(s)); err != nil {
+		if row.Secret, err = h.keys.seal(ctx, tx.Tx, webhookSecrets.place(row.ID), string(s)); err != nil {
 			return err
 		}
 		n, err := affected(tx.NewInsert().Model(row).On("CONFLICT (owner_id) WHERE url = '' DO NOTHING").Returning("NULL").Exec(ctx))
@@ -225,7 +229,7 @@ func (h *Webhooks) secrets(ctx context.Context, row *webhookRow) ([]webhook.Secr
 	}
 	found := make([]webhook.Secret, len(sealed))
 	for i, b := range sealed {
-		text, err := h.keys.open(ctx, h.bun.DB, b, row.SealedBy)
+		text, err := h.keys.open(ctx, h.bun.DB, sealedText{webhookSecrets.place(row.ID), row.SealedBy, b})
 		if err != nil {
 			return nil, fmt.Errorf("open a secret: %w", err)
 		}

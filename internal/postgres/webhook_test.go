@@ -128,6 +128,57 @@ func TestWebhooks_sealed(t *testing.T) {
 	}
 }
 
+// TestSealed_bound: pgcrypto finds changes by a bare hash, and one row's secret could stand in
+// another's. Whoever writes into the tables without the key now changes nothing unseen.
+func TestSealed_bound(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	h, owner, ctx := hooks(t, db), addUser(t, db), t.Context()
+	first, second := addWebhook(t, h, owner), addWebhook(t, h, owner)
+	a, ada, bob := people(t, db), addUser(t, db), addUser(t, db)
+	addFactor(t, a, ada)
+	execSQL(t, db, "UPDATE webhooks SET secret = (SELECT secret FROM webhooks WHERE id = ?) WHERE id = ?", first.ID, second.ID)
+	if _, err := h.ExchangeSecret(ctx, owner, second.ID, webhook.NewSecret(), time.Hour); err == nil {
+		t.Error("the secret of another webhook is taken for this one's")
+	}
+	execSQL(t, db, "UPDATE factors SET user_id = ?", bob)
+	if _, err := a.Factor(ctx, bob); err == nil {
+		t.Error("the seed of somebody else is taken for this one's")
+	}
+	execSQL(t, db, "UPDATE webhooks SET sealed_by = split_part(sealed_by, ':', 2)")
+	if _, err := h.ExchangeSecret(ctx, owner, first.ID, webhook.NewSecret(), time.Hour); err == nil {
+		t.Error("it is taken for one of an earlier version")
+	}
+}
+
+// TestReseal_earlier: what earlier versions have encrypted is read, and bound to its row by
+// api migrate.
+func TestReseal_earlier(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	h, owner, ctx := hooks(t, db), addUser(t, db), t.Context()
+	w := addWebhook(t, h, owner)
+	secret := webhook.NewSecret()
+	earlier := func() {
+		execSQL(t, db, "UPDATE webhooks SET sealed_by = split_part(sealed_by, ':', 2), secret = pgp_sym_encrypt(?, ?, 'cipher-algo=aes256, s2k-mode=1')", string(secret), sealKey)
+	}
+	earlier()
+	if got := secretsOf(t, h, w); !slices.Equal(got, []webhook.Secret{secret}) {
+		t.Error("it cannot be read")
+	}
+	n, err := db.Reseal(ctx, []string{sealKey})
+	ok(t, err)
+	if again, err := db.Reseal(ctx, []string{sealKey}); n != 1 || again != 0 || err != nil {
+		t.Errorf("got %d, then %d, %v, want 1, then 0", n, again, err)
+	}
+	if by := readSQL[string](t, db, "SELECT sealed_by FROM webhooks"); !strings.HasPrefix(by, "bound:") {
+		t.Errorf("got %s, want it bound", by)
+	}
+	if got := secretsOf(t, h, w); !slices.Equal(got, []webhook.Secret{secret}) {
+		t.Error("it cannot be read afterwards")
+	}
+}
+
 func TestReseal(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
