@@ -12,8 +12,8 @@ import (
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
-// spoken is the text that a person brings along.
-func spoken() []transcription.Segment {
+// along is the text that a person brings along.
+func along() []transcription.Segment {
 	return []transcription.Segment{{Start: time.Second, End: 2 * time.Second, Text: "Brought along.", Speaker: "Ann", Confidence: 1}}
 }
 
@@ -21,7 +21,7 @@ func spoken() []transcription.Segment {
 func kept(t *testing.T, db *postgres.DB, tr *transcription.Transcription) {
 	t.Helper()
 	got := read(t, db, tr)
-	if diff := cmp.Diff(spoken(), got.Segments); diff != "" || got.Status != transcription.Completed || got.Text != "Brought along." || got.Revision != 0 || got.CompletedAt.IsZero() || got.Failure != nil {
+	if diff := cmp.Diff(along(), got.Segments); diff != "" || got.Status != transcription.Completed || got.Text != "Brought along." || got.Revision != 0 || got.CompletedAt.IsZero() || got.Failure != nil {
 		t.Fatalf("%+v: -want +got\n%s", got, diff)
 	}
 	steps := readSQL[int](t, db, "SELECT count(*) FROM steps WHERE transcription_id = ? AND state IN ('waiting', 'dispatched', 'running')", tr.ID)
@@ -43,7 +43,7 @@ func kept(t *testing.T, db *postgres.DB, tr *transcription.Transcription) {
 	}))
 	ok(t, db.Revise(t.Context(), tr.OwnerID, tr.ID, transcription.Change{
 		By: transcription.Actor{Kind: transcription.ByUser}, After: now.Revision + 1, Kind: transcription.ByRestore,
-		Splices: transcription.Splices(nil, spoken()), Text: "Brought along.",
+		Splices: transcription.Splices(nil, along()), Text: "Brought along.",
 	}))
 	if !readSQL[bool](t, db, "SELECT edited FROM transcriptions WHERE id = ?", tr.ID) {
 		t.Error("what a person has brought along is taken for the machine's")
@@ -54,7 +54,7 @@ func TestDB_CreateTranscription_written(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	tr := newTranscription(t, addUser(t, db))
-	tr.Status, tr.Segments, tr.Text = transcription.Completed, spoken(), "Brought along."
+	tr.Status, tr.Segments, tr.Text = transcription.Completed, along(), "Brought along."
 	ok(t, db.CreateTranscription(t.Context(), tr))
 	if tr.Status != transcription.Completed {
 		t.Errorf("it is %s", tr.Status)
@@ -66,7 +66,7 @@ func TestDB_Write(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	tr := addTranscription(t, db, addUser(t, db))
-	text := transcription.FirstText{Ref: tr.Ref(), By: transcription.Actor{Kind: transcription.ByUser, Name: tr.OwnerID.String()}, Segments: spoken()}
+	text := transcription.FirstText{Ref: tr.Ref(), By: transcription.Actor{Kind: transcription.ByUser, Name: tr.OwnerID.String()}, Segments: along()}
 	wantKind(t, db.Write(t.Context(), tr.OwnerID, text), fault.Conflict)
 	ok(t, db.CancelTranscription(t.Context(), tr.OwnerID, tr.ID))
 	wantKind(t, db.Write(t.Context(), addUser(t, db), text), fault.NotFound)
