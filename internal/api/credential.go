@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"github.com/turboscribe/turboscribe/internal/auth"
 )
 
 type passwordJSON struct {
@@ -53,7 +55,7 @@ func carryOut[T any](c echo.Context, status int, do func(ctx context.Context, in
 
 func (s *Server) changePassword(c echo.Context) error {
 	return carryOut(c, http.StatusNoContent, func(ctx context.Context, in passwordJSON) error {
-		return s.auth.ChangePassword(ctx, actor(c), in.CurrentPassword, in.NewPassword, in.RevokeKeys)
+		return s.auth.ChangePassword(ctx, actor(c), auth.NewPassword{Current: in.CurrentPassword, Password: in.NewPassword, Keys: in.RevokeKeys})
 	})
 }
 

@@ -214,11 +214,11 @@ func TestService_ChangePassword_underAttack(t *testing.T) {
 			t.Fatal("the attack went through")
 		}
 	}
-	if err := s.ChangePassword(from(t, "192.0.2.1", ""), who, password, next, false); err != nil {
+	if err := s.ChangePassword(from(t, "192.0.2.1", ""), who, auth.NewPassword{Current: password, Password: next}); err != nil {
 		t.Errorf("the owner cannot change it: %v", err)
 	}
 	for i := range 11 {
-		err := s.ChangePassword(from(t, fmt.Sprintf("172.16.%d.1", i), ""), who, "wrong password", password, false)
+		err := s.ChangePassword(from(t, fmt.Sprintf("172.16.%d.1", i), ""), who, auth.NewPassword{Current: "wrong password", Password: password})
 		if refused := code(err) == "too_many_attempts"; refused != (i == 10) {
 			t.Errorf("the %d. guess with a stolen sign-in: got %v", i+1, err)
 		}
@@ -261,7 +261,7 @@ func TestService_Login_manyDevices(t *testing.T) {
 	m := newMailed(t)
 	owner := register(t, m.Service)
 	devices := m.devices(t, 50)
-	if err := m.ChangePassword(t.Context(), m.who(t, owner), password, next, false); err != nil {
+	if err := m.ChangePassword(t.Context(), m.who(t, owner), auth.NewPassword{Current: password, Password: next}); err != nil {
 		t.Fatal(err)
 	}
 	compared := 0

@@ -13,17 +13,25 @@ const (
 	EmailChanged    Action = "account.email_changed"
 )
 
+// NewPassword is what somebody wants instead of the password that they have.
+type NewPassword struct {
+	Current  string // the one that they have; empty: none
+	Password string
+	// Keys has their API keys end, too: programs go on otherwise, since a password is changed
+	// for other reasons than a thief.
+	Keys bool
+}
+
 // ChangePassword gives the caller another password, and ends all their sign-ins but this
-// one. Keys has their API keys end, too: programs go on otherwise, since a password is
-// changed for other reasons than a thief. Forbidden wrong_password: the present one is
-// another; recent_sign_in_required: there is none. Invalid: as for Register.
-func (s *Service) ChangePassword(ctx context.Context, who Actor, current, password string, keys bool) error {
-	u, err := s.confirm(ctx, who, current)
+// one. Forbidden wrong_password: the present one is another; recent_sign_in_required: there
+// is none. Invalid: as for Register.
+func (s *Service) ChangePassword(ctx context.Context, who Actor, in NewPassword) error {
+	u, err := s.confirm(ctx, who, in.Current)
 	if err != nil {
 		return err
 	}
 	entry := Entry{Action: PasswordChanged, UserID: u.ID, SubjectID: u.ID, Details: map[string]any{"how": "changed"}}
-	return s.setPassword(ctx, u, password, PasswordChange{Keep: who.SessionID, Keys: keys, Entry: entry.From(ctx)})
+	return s.setPassword(ctx, u, in.Password, PasswordChange{Keep: who.SessionID, Keys: in.Keys, Entry: entry.From(ctx)})
 }
 
 // confirm has the caller prove with the password that the account is theirs: an open

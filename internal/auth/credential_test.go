@@ -79,7 +79,7 @@ func TestService_ChangePassword(t *testing.T) {
 		{password, ada, "password_too_common"},
 		{password, next, ""},
 	} {
-		if err := m.ChangePassword(t.Context(), who, tt.current, tt.fresh, false); code(err) != tt.want {
+		if err := m.ChangePassword(t.Context(), who, auth.NewPassword{Current: tt.current, Password: tt.fresh}); code(err) != tt.want {
 			t.Errorf("%s to %s: got %v, want %q", tt.current, tt.fresh, err, tt.want)
 		}
 	}
@@ -94,7 +94,7 @@ func TestService_ChangePassword(t *testing.T) {
 	if letters := m.post(t); len(letters) != 1 || letters[0].To != ada || letters[0].Subject != "Your password was changed" {
 		t.Errorf("got %+v, want a notice", letters)
 	}
-	if err := m.ChangePassword(t.Context(), auth.Actor{}, next, password, false); code(err) != "unauthenticated" {
+	if err := m.ChangePassword(t.Context(), auth.Actor{}, auth.NewPassword{Current: next, Password: password}); code(err) != "unauthenticated" {
 		t.Errorf("nobody: got %v", err)
 	}
 }
@@ -326,7 +326,7 @@ func TestService_ChangePassword_addressUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.post(t)
-	if err := m.ChangePassword(t.Context(), owner, password, next, false); err != nil {
+	if err := m.ChangePassword(t.Context(), owner, auth.NewPassword{Current: password, Password: next}); err != nil {
 		t.Fatal(err)
 	}
 	m.box.Refuse(nil)

@@ -155,7 +155,7 @@ func TestService_FinishSignIn_challenge(t *testing.T) {
 	if _, err := other.FinishSignIn(t.Context(), challenge, e.app.code(e.Now())); code(err) != "challenge_invalid" {
 		t.Errorf("made elsewhere: got %v, want challenge_invalid", err)
 	}
-	if err := e.ChangePassword(t.Context(), e.who(t, e.here), password, next, false); err != nil {
+	if err := e.ChangePassword(t.Context(), e.who(t, e.here), auth.NewPassword{Current: password, Password: next}); err != nil {
 		t.Fatal(err)
 	}
 	e.finish(t, challenge, e.app.code(e.Now()), "challenge_invalid") // the password of before
@@ -214,7 +214,7 @@ func TestService_FinishSignIn_guessing(t *testing.T) {
 	if err != nil {
 		t.Fatalf("on a device that is known: %v", err)
 	}
-	if err := e.ChangePassword(t.Context(), e.who(t, g), password, next, false); err != nil {
+	if err := e.ChangePassword(t.Context(), e.who(t, g), auth.NewPassword{Current: password, Password: next}); err != nil {
 		t.Fatal(err)
 	}
 	e.advance(time.Minute)
@@ -444,7 +444,7 @@ func TestService_requiredFactor(t *testing.T) {
 	_, _, uploads := m.UploadToken(t.Context(), who)
 	_, _, keys := m.CreateKey(t.Context(), who, auth.NewKey{Name: "x", Scopes: []auth.Permission{auth.ReadTranscriptions}})
 	for name, err := range map[string]error{
-		"accounts": err, "uploads": uploads, "keys": keys, "the password": m.ChangePassword(t.Context(), who, password, next, false), "sign-ins": m.EndOtherSignIns(t.Context(), who),
+		"accounts": err, "uploads": uploads, "keys": keys, "the password": m.ChangePassword(t.Context(), who, auth.NewPassword{Current: password, Password: next}), "sign-ins": m.EndOtherSignIns(t.Context(), who),
 	} {
 		if code(err) != "second_factor_missing" {
 			t.Errorf("%s: got %v, want second_factor_missing", name, err)

@@ -28,6 +28,14 @@ type Identity struct {
 // Facts returns what the audit log tells of an identity.
 func (i *Identity) Facts() map[string]any { return map[string]any{"provider": i.Provider} }
 
+// IdentityRemoval takes a way in from a user.
+type IdentityRemoval struct {
+	UserID   uuid.UUID
+	Provider string
+	Others   []string // providers that let people in
+	Entry    Entry
+}
+
 // IdentityStore keeps who is who elsewhere.
 type IdentityStore interface {
 	// SpendHandshake has a handshake not finished a second time, by whatever process.
@@ -49,7 +57,7 @@ type IdentityStore interface {
 	// RemoveIdentity removes a user's identity of a provider, and adds an entry to the
 	// audit log. NotFound: there is none. Conflict last_way_in: the user has no password,
 	// and no identity of the others.
-	RemoveIdentity(ctx context.Context, user uuid.UUID, provider string, others []string, e Entry) error
+	RemoveIdentity(ctx context.Context, r IdentityRemoval) error
 	// HandOver makes an identity the one way into an account: its password, keys, other
 	// identities, sign-ins and tickets end, and it is Owned. It adds e and an entry of each
 	// key and identity that ends to the audit log. Conflict identity_taken;
@@ -282,11 +290,11 @@ func (s *Service) RemoveIdentity(ctx context.Context, who Actor, provider string
 	if err := s.RequireRecent(who); err != nil {
 		return err
 	}
-	var others []string
+	r := IdentityRemoval{UserID: who.UserID, Provider: provider, Entry: s.identityEntry(ctx, IdentityUnlinked, who.UserID, provider)}
 	for _, p := range s.providers {
 		if p.Name() != provider {
-			others = append(others, p.Name())
+			r.Others = append(r.Others, p.Name())
 		}
 	}
-	return s.store.RemoveIdentity(ctx, who.UserID, provider, others, s.identityEntry(ctx, IdentityUnlinked, who.UserID, provider))
+	return s.store.RemoveIdentity(ctx, r)
 }

@@ -480,11 +480,11 @@ func TestService_ChangePassword_first(t *testing.T) {
 	}
 	late := p.who(t, g)
 	late.Since = p.clock.Now().Add(-16 * time.Minute)
-	wantCode(t, p.ChangePassword(t.Context(), late, "", password, false), "recent_sign_in_required")
-	if err := p.ChangePassword(t.Context(), p.who(t, g), "", password, false); err != nil {
+	wantCode(t, p.ChangePassword(t.Context(), late, auth.NewPassword{Password: password}), "recent_sign_in_required")
+	if err := p.ChangePassword(t.Context(), p.who(t, g), auth.NewPassword{Password: password}); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, p.ChangePassword(t.Context(), p.who(t, g), "", password, false), "wrong_password")
+	wantCode(t, p.ChangePassword(t.Context(), p.who(t, g), auth.NewPassword{Password: password}), "wrong_password")
 	if again, err := p.Login(t.Context(), ada, password); err != nil || again.UserID != g.UserID {
 		t.Errorf("got %+v, %v", again, err)
 	}

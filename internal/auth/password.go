@@ -108,11 +108,12 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	if _, err := io.ReadFull(h.rand, salt); err != nil {
 		return "", fmt.Errorf("make a salt: %w", err)
 	}
-	key, err := h.key(ctx, h.cost, password, salt, keyBytes)
-	if err != nil {
+	p := phc{cost: h.cost, salt: salt, size: keyBytes}
+	var err error
+	if p.key, err = h.key(ctx, p, password); err != nil {
 		return "", err
 	}
-	return phc{cost: h.cost, salt: salt, key: key}.String(), nil
+	return p.String(), nil
 }
 
 // verify reports whether the password belongs to the stored hash, and whether
@@ -122,7 +123,7 @@ func (h *hasher) verify(ctx context.Context, stored, password string) (ok, stale
 	if err != nil {
 		return false, false, err
 	}
-	key, err := h.key(ctx, p.cost, password, p.salt, len(p.key))
+	key, err := h.key(ctx, p, password)
 	if err != nil {
 		return false, false, err
 	}
@@ -132,7 +133,8 @@ func (h *hasher) verify(ctx context.Context, stored, password string) (ok, stale
 // muchMemory is from where on a hash is worth a collection of its own, in KiB.
 const muchMemory = 1 << 10
 
-func (h *hasher) key(ctx context.Context, c Argon2, password string, salt []byte, size int) ([]byte, error) {
+// key returns that of a password as p has it made, whatever key p has.
+func (h *hasher) key(ctx context.Context, p phc, password string) ([]byte, error) {
 	timer := time.NewTimer(h.wait)
 	defer timer.Stop()
 	select {
@@ -143,10 +145,10 @@ func (h *hasher) key(ctx context.Context, c Argon2, password string, salt []byte
 		return nil, fmt.Errorf("wait to hash a password: %w", ctx.Err())
 	}
 	defer func() { <-h.slots }()
-	key := argon2.IDKey([]byte(password), salt, c.Passes, c.MemoryKiB, c.Lanes, uint32(size)) //nolint:gosec // the length of a key
+	key := argon2.IDKey([]byte(password), p.salt, p.cost.Passes, p.cost.MemoryKiB, p.cost.Lanes, uint32(p.size)) //nolint:gosec // the length of a key
 	// A hash leaves tens of megabytes of garbage. Waiting for the collector would let
 	// two or three of them pile up and stay with the process for minutes.
-	if c.MemoryKiB >= muchMemory {
+	if p.cost.MemoryKiB >= muchMemory {
 		debug.FreeOSMemory()
 	}
 	return key, nil
@@ -156,6 +158,7 @@ func (h *hasher) key(ctx context.Context, c Argon2, password string, salt []byte
 type phc struct {
 	cost Argon2
 	salt []byte
+	size int // of the key
 	key  []byte
 }
 
@@ -182,6 +185,7 @@ func parsePHC(s string) (phc, error) {
 	if p.key, err = base64.RawStdEncoding.DecodeString(fields[5]); err != nil {
 		return p, fmt.Errorf("parse the key of a password hash: %w", err)
 	}
+	p.size = len(p.key)
 	if p.cost.Passes == 0 || p.cost.Lanes == 0 || len(p.key) < 16 {
 		return p, fmt.Errorf("parse a password hash: impossible parameters %s", fields[3])
 	}

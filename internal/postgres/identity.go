@@ -143,29 +143,29 @@ func deleteIdentities(ctx context.Context, tx bun.Tx, user uuid.UUID, e auth.Ent
 // RemoveIdentity removes a user's identity of a provider, and adds an entry to the audit
 // log. NotFound: there is none. Conflict last_way_in: the user has no password, and no
 // identity of the others.
-func (db *DB) RemoveIdentity(ctx context.Context, user uuid.UUID, provider string, others []string, e auth.Entry) error {
+func (db *DB) RemoveIdentity(ctx context.Context, r auth.IdentityRemoval) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var password bool // of two at once the second waits, and sees what the first has left
-		if err := tx.NewRaw("SELECT password_hash <> '' FROM users WHERE id = ? FOR NO KEY UPDATE", user).Scan(ctx, &password); err != nil {
+		if err := tx.NewRaw("SELECT password_hash <> '' FROM users WHERE id = ? FOR NO KEY UPDATE", r.UserID).Scan(ctx, &password); err != nil {
 			return none(err, "There is no such account.")
 		}
-		n, err := affected(tx.NewDelete().Model((*identityRow)(nil)).Where("user_id = ?", user).Where("provider = ?", provider).Exec(ctx))
+		n, err := affected(tx.NewDelete().Model((*identityRow)(nil)).Where("user_id = ?", r.UserID).Where("provider = ?", r.Provider).Exec(ctx))
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			return fault.New(fault.NotFound, "Your account is not linked with a provider of that name.")
 		}
-		left, err := tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ?", user).Where("provider = ANY(?)", pgdialect.Array(others)).Exists(ctx)
+		left, err := tx.NewSelect().Model((*identityRow)(nil)).Where("user_id = ?", r.UserID).Where("provider = ANY(?)", pgdialect.Array(r.Others)).Exists(ctx)
 		if err != nil {
 			return err
 		}
 		if !password && !left {
 			return fault.New(fault.Conflict, "You could not sign in any more without it. Set a password first, or link another provider.").WithCode("last_way_in")
 		}
-		return audit(ctx, tx, e)
+		return audit(ctx, tx, r.Entry)
 	})
-	return wrap(err, "remove an identity of %s", user)
+	return wrap(err, "remove an identity of %s", r.UserID)
 }
 
 // HandOver makes an identity the one way into an account: its password, keys, other

@@ -103,20 +103,20 @@ func (s *Store) addIdentity(i auth.Identity, e auth.Entry) error {
 }
 
 // RemoveIdentity implements auth.IdentityStore.
-func (s *Store) RemoveIdentity(_ context.Context, user uuid.UUID, provider string, others []string, e auth.Entry) error {
+func (s *Store) RemoveIdentity(_ context.Context, r auth.IdentityRemoval) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.identitiesOf(user)
-	n := slices.IndexFunc(all, func(i auth.Identity) bool { return i.Provider == provider })
+	all := s.identitiesOf(r.UserID)
+	n := slices.IndexFunc(all, func(i auth.Identity) bool { return i.Provider == r.Provider })
 	if n < 0 {
 		return fault.New(fault.NotFound, "There is no such identity.")
 	}
-	left := slices.ContainsFunc(all, func(i auth.Identity) bool { return slices.Contains(others, i.Provider) })
-	if s.users[user].PasswordHash == "" && !left {
+	left := slices.ContainsFunc(all, func(i auth.Identity) bool { return slices.Contains(r.Others, i.Provider) })
+	if s.users[r.UserID].PasswordHash == "" && !left {
 		return fault.New(fault.Conflict, "That is the last way in.").WithCode("last_way_in")
 	}
 	delete(s.identities, all[n].IdentityKey)
-	return s.addEntry(e)
+	return s.addEntry(r.Entry)
 }
 
 // HandOver implements auth.IdentityStore.

@@ -154,9 +154,9 @@ func testRemoveIdentity(t *testing.T, s auth.Store) {
 	addIdentity(t, s, u.ID, "gone")
 	gone := auth.Entry{Action: auth.IdentityUnlinked, UserID: u.ID, SubjectID: u.ID}
 	remove := func(provider string, others ...string) error {
-		return s.RemoveIdentity(t.Context(), u.ID, provider, others, gone)
+		return s.RemoveIdentity(t.Context(), auth.IdentityRemoval{UserID: u.ID, Provider: provider, Others: others, Entry: gone})
 	}
-	if err := s.RemoveIdentity(t.Context(), newID(t), "id", nil, gone); !fault.Is(err, fault.NotFound) {
+	if err := s.RemoveIdentity(t.Context(), auth.IdentityRemoval{UserID: newID(t), Provider: "id", Entry: gone}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("somebody else: got %v, want not_found", err)
 	}
 	wantCode(t, remove("id"), "last_way_in") // what is not in the configuration is no way in
@@ -184,7 +184,7 @@ func testRemoveIdentitiesAtOnce(t *testing.T, s auth.Store) {
 	var wg sync.WaitGroup
 	for provider, other := range map[string]string{"id": "second", "second": "id"} {
 		wg.Go(func() {
-			err := s.RemoveIdentity(t.Context(), u.ID, provider, []string{other}, auth.Entry{Action: auth.IdentityUnlinked})
+			err := s.RemoveIdentity(t.Context(), auth.IdentityRemoval{UserID: u.ID, Provider: provider, Others: []string{other}, Entry: auth.Entry{Action: auth.IdentityUnlinked}})
 			if err != nil {
 				wantCode(t, err, "last_way_in")
 			}
