@@ -101,6 +101,11 @@ func readQuery(c echo.Context) (url.Values, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "The query of this address cannot be read. Separate parameters with & and percent-encode their values.").
 			WithCode("malformed_query")
 	}
+	for name, values := range q {
+		if len(values) > 1 {
+			return nil, fault.New(fault.Invalid, "The parameter %.40q comes more than once. Give it once.", name).WithCode("repeated_parameter").With("field", name)
+		}
+	}
 	return q, nil
 }
 

@@ -228,6 +228,7 @@ func TestMalformedQuery(t *testing.T) {
 		for query, code := range map[string]string{
 			"?status=%zz": "malformed_query", "?limit=1;cursor=AAAA": "malformed_query", "?%": "malformed_query", "?format=srt;": "malformed_query",
 			"?limit=1&cursor=%A": "malformed_query", "?": "", "?&": "", "?limit=1&format=srt&": "unknown_parameter",
+			"?limit=1&limit=2": "repeated_parameter", "?format=srt&x&format=srt": "repeated_parameter",
 		} {
 			want := http.StatusBadRequest
 			if code == "" {
