@@ -61,11 +61,17 @@ func (s *Service) SignIns(ctx context.Context, who Actor, after Cursor, limit in
 	return s.store.SignIns(ctx, who.UserID, SignInFilter{Now: s.now(), After: after, Limit: int64(limit)})
 }
 
-// EndSignIn ends one of the caller's sign-ins, this one too. NotFound: there is none of
-// that id, it has ended, or it is somebody else's.
+// EndSignIn ends one of the caller's sign-ins, this one too. Forbidden
+// recent_sign_in_required: it is another, and who has found this one shall not end that of
+// its owner. NotFound: there is none of that id, it has ended, or it is somebody else's.
 func (s *Service) EndSignIn(ctx context.Context, who Actor, id uuid.UUID) error {
 	if err := who.InPerson(); err != nil {
 		return err
+	}
+	if id != who.SessionID {
+		if err := s.RequireRecent(who); err != nil {
+			return err
+		}
 	}
 	if err := s.store.EndSignIn(ctx, who.UserID, id, s.now()); err != nil {
 		return err
@@ -74,9 +80,10 @@ func (s *Service) EndSignIn(ctx context.Context, who Actor, id uuid.UUID) error 
 	return s.Audit(ctx, Entry{Action: SignedOut, SubjectID: who.UserID})
 }
 
-// EndOtherSignIns ends all sign-ins of the caller but this one.
+// EndOtherSignIns ends all sign-ins of the caller but this one. Forbidden
+// recent_sign_in_required.
 func (s *Service) EndOtherSignIns(ctx context.Context, who Actor) error {
-	if err := who.InPerson(); err != nil {
+	if err := s.RequireRecent(who); err != nil {
 		return err
 	}
 	if err := s.store.EndSignIns(ctx, who.UserID, who.SessionID, s.now()); err != nil {

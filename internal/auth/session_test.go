@@ -112,3 +112,26 @@ func TestUploadToken_atTheEnd(t *testing.T) {
 		t.Errorf("the access token: got %v, want session_expired", err)
 	}
 }
+
+// TestService_EndSignIn_late: who has found a sign-in may end that alone, and no other.
+func TestService_EndSignIn_late(t *testing.T) {
+	t.Parallel()
+	m := newMailed(t)
+	found := register(t, m.Service)
+	m.advance(16 * time.Minute)
+	owner := m.who(t, m.login(t, ada, password, ""))
+	var err error
+	if found, err = m.Refresh(t.Context(), found.Refresh); err != nil {
+		t.Fatal(err)
+	}
+	thief := m.who(t, found)
+	wantCode(t, m.EndSignIn(t.Context(), thief, owner.SessionID), "recent_sign_in_required")
+	wantCode(t, m.EndOtherSignIns(t.Context(), thief), "recent_sign_in_required")
+	if err := m.EndSignIn(t.Context(), owner, thief.SessionID); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+	m.advance(16 * time.Minute)
+	if err := m.EndSignIn(t.Context(), owner, owner.SessionID); err != nil {
+		t.Errorf("one's own: %v", err)
+	}
+}
