@@ -425,7 +425,7 @@ func TestService_ResetFactor(t *testing.T) {
 }
 
 // TestService_requiredFactor: who has to have a second factor may sign in and add one, and
-// nothing else; keys go on.
+// nothing else; their keys reach recordings.
 func TestService_requiredFactor(t *testing.T) {
 	t.Parallel()
 	m := newMailed(t, func(o *auth.Options) { o.RequireFactor = []auth.Role{auth.Admin} })
@@ -463,9 +463,12 @@ func TestService_requiredFactor(t *testing.T) {
 	if who = m.who(t, g); who.Enrolling || !who.Can(auth.ManageUsers) {
 		t.Errorf("got %+v, want that they may go on at once", who)
 	}
-	_, key, err := m.CreateKey(t.Context(), who, auth.NewKey{Name: "x", Scopes: []auth.Permission{auth.ReadUsers}})
+	_, key, err := m.CreateKey(t.Context(), who, auth.NewKey{Name: "x", Scopes: []auth.Permission{auth.ReadUsers, auth.ReadTranscriptions}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if by, err := m.AuthenticateKey(t.Context(), key); err != nil || !by.Can(auth.ReadUsers) {
+		t.Errorf("the key: got %+v, %v", by, err)
 	}
 	m.advance(time.Minute)
 	if err := m.RemoveFactor(t.Context(), who, password, newApp(t, begun.URL).code(m.Now())); err != nil {
@@ -474,8 +477,8 @@ func TestService_requiredFactor(t *testing.T) {
 	if who = m.who(t, g); !who.Enrolling {
 		t.Errorf("got %+v, want it required again", who)
 	}
-	if by, err := m.AuthenticateKey(t.Context(), key); err != nil || !by.Can(auth.ReadUsers) {
-		t.Errorf("the key: got %+v, %v", by, err)
+	if by, err := m.AuthenticateKey(t.Context(), key); err != nil || by.Can(auth.ReadUsers) || !by.Can(auth.ReadTranscriptions) {
+		t.Errorf("the key without the factor: got %+v, %v, want recordings alone", by, err)
 	}
 	if who := m.who(t, must(m.Register(t.Context(), "bob@example.com", password))(t)); who.Enrolling {
 		t.Error("it is required of a user, too")

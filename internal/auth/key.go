@@ -38,6 +38,10 @@ var keyText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding
 // keyless are the permissions that no key has: with them it could give itself more.
 var keyless = []Permission{ManageUsers}
 
+// ownPermissions are what is left to the keys of who has to have a second factor and has
+// none: programs go on with the recordings of their owner, and run nothing.
+var ownPermissions = []Permission{ReadTranscriptions, WriteTranscriptions}
+
 // Key is an API key: a password for a program, which may do some of what its owner may.
 type Key struct {
 	ID        uuid.UUID
@@ -179,7 +183,8 @@ func (s *Service) RevokeKey(ctx context.Context, who Actor, id uuid.UUID) error 
 }
 
 // AuthenticateKey returns who an API key speaks for and what it may do: that of its
-// scopes which the role of its owner may do. It is looked up every time, so that it is
+// scopes which the role of its owner may do, and no more than recordings while that owner
+// lacks a second factor that they have to have. It is looked up every time, so that it is
 // refused from the moment it is revoked. Unauthenticated key_invalid, key_expired,
 // account_disabled.
 func (s *Service) AuthenticateKey(ctx context.Context, text string) (Actor, error) {
@@ -202,11 +207,19 @@ func (s *Service) AuthenticateKey(ctx context.Context, text string) (Actor, erro
 	}
 	who := Actor{UserID: k.UserID, Email: r.Email, Role: r.Role, KeyID: k.ID, Expires: now.Add(s.accessTTL)}
 	for _, p := range k.Scopes {
-		if slices.Contains(r.Permissions, p) {
+		if s.lends(r, p) {
 			who.Permissions = append(who.Permissions, p)
 		}
 	}
 	return who, nil
+}
+
+// lends reports whether a key of somebody with those rights gets a permission of its scopes.
+func (s *Service) lends(r Rights, p Permission) bool {
+	if !slices.Contains(r.Permissions, p) {
+		return false
+	}
+	return r.Factor || !s.mustEnrol(r.Role) || slices.Contains(ownPermissions, p)
 }
 
 func (s *Service) use(ctx context.Context, k *Key, now time.Time) error {

@@ -117,16 +117,18 @@ func (db *DB) KeyByHash(ctx context.Context, hash auth.TokenHash) (*auth.Key, au
 		Email       string
 		Role        auth.Role
 		Disabled    bool
+		Factor      bool
 		Permissions []auth.Permission `bun:",array"`
 	})
 	err := db.bun.NewSelect().TableExpr("api_keys AS k").Join("JOIN users AS u ON u.id = k.user_id").
 		ColumnExpr("k.*").ColumnExpr("u.email, u.role").ColumnExpr("u.disabled_at IS NOT NULL AS disabled").
+		ColumnExpr("EXISTS (SELECT FROM factors WHERE user_id = u.id AND confirmed_at IS NOT NULL) AS factor").
 		ColumnExpr("ARRAY(SELECT permission FROM role_permissions WHERE role = u.role ORDER BY permission) AS permissions").
 		Where("k.hash = ?", hash[:]).Scan(ctx, row)
 	if err != nil {
 		return nil, auth.Rights{}, wrap(none(err, "There is no such key."), "read a key")
 	}
-	return row.domain(), auth.Rights{Email: row.Email, Role: row.Role, Permissions: row.Permissions, Disabled: row.Disabled}, nil
+	return row.domain(), auth.Rights{Email: row.Email, Role: row.Role, Permissions: row.Permissions, Disabled: row.Disabled, Factor: row.Factor}, nil
 }
 
 // UseKey records that a key was used, unless it was since a moment: of many requests at

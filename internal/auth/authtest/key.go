@@ -78,7 +78,7 @@ func (s *Store) KeyByHash(_ context.Context, hash auth.TokenHash) (*auth.Key, au
 		if k.Hash == hash {
 			u := s.users[k.UserID]
 			may, _ := s.permissions(u.Role)
-			return &k, auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled()}, nil
+			return &k, auth.Rights{Email: u.Email, Role: u.Role, Permissions: slices.Clone(may), Disabled: u.Disabled(), Factor: s.confirmed(u.ID) != nil}, nil
 		}
 	}
 	return nil, auth.Rights{}, fault.New(fault.NotFound, "There is no such key.")

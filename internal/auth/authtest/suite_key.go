@@ -40,6 +40,10 @@ func testKeys(t *testing.T, s auth.Store) {
 	if diff := cmp.Diff(want, rights, cmpopts.SortSlices(func(a, b auth.Permission) bool { return a < b })); diff != "" {
 		t.Errorf("rights: -want +got\n%s", diff)
 	}
+	confirmed(t, s, u.ID)
+	if _, rights, err := s.KeyByHash(t.Context(), first.Hash); err != nil || !rights.Factor {
+		t.Errorf("got %+v, %v, want the owner's second factor", rights, err)
+	}
 	setDisabled(t, s, u.ID, true)
 	if _, rights, err := s.KeyByHash(t.Context(), first.Hash); err != nil || !rights.Disabled {
 		t.Errorf("got %+v, %v, want the owner disabled", rights, err)
