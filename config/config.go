@@ -146,6 +146,7 @@ type API struct {
 	MaxFollowers    int           `env:"TS_MAX_FOLLOWERS, default=10000"`
 	FontDir         string        `env:"TS_FONT_DIR"`
 	QueuesWritable  bool          `env:"TS_QUEUES_WRITABLE, default=false"`
+	RequestTimeout  time.Duration `env:"TS_REQUEST_TIMEOUT, default=30s"`
 	Grace           time.Duration `env:"TS_SHUTDOWN_GRACE, default=30s"`
 }
 
@@ -197,7 +198,8 @@ func LoadAPI(ctx context.Context, lookup Lookup) (API, error) {
 	var c API
 	err := errors.Join(load(ctx, &c, lookup), c.Postgres.validate(), c.Redis.validate(), c.S3.validate(), c.Quota.validate(), c.Limits.validate(), c.Webhooks.validate(),
 		c.Mail.validate(), c.Rates.validate(), c.checkTLS(), checkURL("TS_PUBLIC_URL", c.PublicURL),
-		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_USER_MAX_STREAMS", c.UserStreams, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1), enoughGrace(c.Grace))
+		atLeast("TS_MAX_UPLOADS", c.MaxUploads, 1), atLeast("TS_USER_MAX_STREAMS", c.UserStreams, 1), atLeast("TS_MAX_FOLLOWERS", c.MaxFollowers, 1),
+		atLeast("TS_REQUEST_TIMEOUT", c.RequestTimeout, time.Second), enoughGrace(c.Grace))
 	err = errors.Join(err, c.EncryptAtRest.validate(), c.OIDC.load(lookup))
 	if (c.AdminEmail == "") != (c.AdminPassword == "") {
 		err = errors.Join(err, errors.New("TS_ADMIN_EMAIL and TS_ADMIN_PASSWORD belong together: set both or none"))

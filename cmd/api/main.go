@@ -38,7 +38,11 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	log.Info().Str("version", build.Version()).Msg("starting")
 	ctx = log.WithContext(ctx)
-	b, err := backend.Open(ctx, transcription.ByAPI, "api", backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota, Keys: c.Webhooks.EncryptionKey})
+	servers := backend.Servers{Postgres: c.Postgres, Redis: c.Redis, S3: c.S3, Quota: c.Quota, Keys: c.Webhooks.EncryptionKey}
+	if len(args) == 0 { // migrations take as long as they take
+		servers.Statement, servers.Lock = c.RequestTimeout, c.RequestTimeout/lockShare
+	}
+	b, err := backend.Open(ctx, transcription.ByAPI, "api", servers)
 	if err != nil {
 		return err
 	}
@@ -56,6 +60,10 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 		return fmt.Errorf("usage: api [migrate]; %q is neither", args)
 	}
 }
+
+// lockShare is the part of the time of a request that it may wait for a lock: who waits longer
+// would not be done in time behind it, and keeps a connection from others.
+const lockShare = 3
 
 func newAuth(ctx context.Context, c config.API, b *backend.Backend) (*auth.Service, error) {
 	secrets := make([][]byte, len(c.JWTSecret))

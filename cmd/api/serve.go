@@ -71,7 +71,7 @@ func serve(ctx context.Context, c config.API, b *backend.Backend, accounts *auth
 	server, err := api.New(api.Options{ //nolint:contextcheck // each request has a context of its own
 		PublicURL: c.PublicURL, InsecureCookies: c.InsecureCookies, Auth: accounts, Transcriptions: transcriptions, Webhooks: webhooks,
 		Privacy: privacy.NewService(b.DB, accounts),
-		Logger:  *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads, UserStreams: c.UserStreams,
+		Logger:  *zerolog.Ctx(ctx), HSTSSubdomains: c.HSTSSubdomains, AllowedOrigins: c.AllowedOrigins, TrustedProxies: proxies, MaxUploads: c.MaxUploads, UserStreams: c.UserStreams, RequestTimeout: c.RequestTimeout,
 		Limiter: limiter, Rates: api.Rates(c.Rates),
 		Feed: feed, Pages: pages, Queues: monitor, Cache: cache, Live: health.Public(), Ready: health.Public(),
 	})

@@ -1,12 +1,16 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 )
 
 // Strict is for tests.
 var Strict = strict
+
+// Unhurried returns the routes without a limit of time.
+func Unhurried() []string { return slices.Collect(maps.Keys(unhurried)) }
 
 // Routes returns every route of the router, such as "GET /api/v1/me", sorted. HEAD
 // goes without saying where there is GET.

@@ -52,6 +52,8 @@ type Options struct {
 	MaxUploads  int           // on their way at once; 64
 	Heartbeat   time.Duration // between two signs of life of a stream of events; 15 seconds
 	BodyTimeout time.Duration // for a whole small body, and for a pause within an upload or an answer; 60 seconds
+	// RequestTimeout is for all else of a request that moves no file; 30 seconds.
+	RequestTimeout time.Duration
 }
 
 // Server is the HTTP API.
@@ -79,6 +81,7 @@ type Server struct {
 	uploads        chan struct{} // a token for each upload on its way
 	streams        *places       // of accounts that are sent recordings
 	bodyTimeout    time.Duration
+	requestTimeout time.Duration
 	echo           *echo.Echo
 }
 
@@ -102,6 +105,7 @@ func New(o Options) (*Server, error) {
 	if s.bodyTimeout == 0 {
 		s.bodyTimeout = time.Minute
 	}
+	s.requestTimeout = cmp.Or(o.RequestTimeout, 30*time.Second)
 	if s.limiter = o.Limiter; s.limiter == nil {
 		s.limiter = rate.NewLimiter(nil, nil)
 	}
@@ -182,7 +186,7 @@ func (s *Server) newEcho(o Options) *echo.Echo {
 		}
 	}
 	e.IPExtractor = clientIP(o.TrustedProxies)
-	e.Use(s.logged, recovered, s.timed, s.secured)
+	e.Use(s.logged, recovered, s.timed, s.secured, s.hurried)
 	if len(o.AllowedOrigins) > 0 {
 		e.Use(crossOrigin(o.AllowedOrigins))
 	}

@@ -22,13 +22,15 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	tooManyConnections   = "53300"
+	lockNotAvailable     = "55P03" // within lock_timeout
+	queryCanceled        = "57014" // by statement_timeout, where nobody has left
 	lastAdmin            = "TS001" // ours: raised by the trigger users_last_admin
 	classConnection      = "08"
 	classShutdown        = "57P" // admin_shutdown, crash_shutdown, cannot_connect_now
 )
 
 // wrap says what was being done and gives err its meaning: NotFound for no rows,
-// Conflict for a duplicate and for what would leave nobody to administer, Unavailable for a server that does not answer. A fault
+// Conflict for a duplicate and for what would leave nobody to administer, Unavailable for a server that does not answer, or not in time. A fault
 // keeps its kind, and anything else is Internal.
 func wrap(err error, format string, args ...any) error {
 	if err == nil {
@@ -50,6 +52,10 @@ func meaning(err error) error {
 		return fault.Wrap(err, fault.Conflict, "That exists already.")
 	case sqlState(err) == lastAdmin:
 		return fault.Wrap(err, fault.Conflict, "That is the last administrator of this installation. Make somebody else one first.").WithCode("last_admin")
+	case sqlState(err) == lockNotAvailable:
+		return fault.Wrap(err, fault.Unavailable, "Somebody else is changing the same at the moment, and that takes long. Try again in a moment.").WithCode("locked")
+	case sqlState(err) == queryCanceled:
+		return fault.Wrap(err, fault.Unavailable, "This took the database too long and was broken off. Try again later, or ask for less at once.").WithCode("too_slow")
 	case unreachable(err):
 		return fault.Wrap(err, fault.Unavailable, "The database does not answer. Try again in a moment.")
 	default:

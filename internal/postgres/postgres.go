@@ -10,6 +10,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,6 +64,8 @@ type Options struct {
 	ConnectTimeout time.Duration           // of one connection, default 5 s
 	IdleTimeout    time.Duration           // after which an unused connection is closed, default 5 min
 	Lifetime       time.Duration           // after which any connection is replaced, default 1 h
+	Statement      time.Duration           // that one statement may take; 0: any
+	Lock           time.Duration           // that it may wait for a lock of somebody else's; 0: any
 }
 
 // Open returns the database at o.URL. It does not connect yet, so it fails only
@@ -76,6 +79,11 @@ func Open(o Options) (*DB, error) {
 	cfg.ConnectTimeout = or(o.ConnectTimeout, 5*time.Second)
 	cfg.RuntimeParams["timezone"] = "UTC"
 	cfg.RuntimeParams["application_name"] = or(o.Name, "turboscribe")
+	for name, limit := range map[string]time.Duration{"statement_timeout": o.Statement, "lock_timeout": o.Lock} {
+		if limit > 0 {
+			cfg.RuntimeParams[name] = strconv.FormatInt(max(limit.Milliseconds(), 1), 10)
+		}
+	}
 	pool := stdlib.OpenDB(*cfg)
 	conns := max(or(o.MaxConns, 10), minConns)
 	pool.SetMaxOpenConns(conns)

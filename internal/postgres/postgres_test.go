@@ -273,3 +273,30 @@ func TestMigrations_constraints(t *testing.T) {
 		}
 	}
 }
+
+// A statement has so much time, and so much to wait for a lock; then it is refused with a fault
+// that tells to try again. What deletes an account has any time.
+func TestOpen_limits(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.URL(t)
+	db, plain := pgtest.Open(t, dsn, func(o *postgres.Options) { o.Statement, o.Lock = 2*time.Second, 100*time.Millisecond }), pgtest.Open(t, dsn)
+	_, err := db.SQL().NewRaw("SELECT pg_sleep(60)").Exec(t.Context())
+	wantCode(t, postgres.Wrap(err, "sleep"), fault.Unavailable, "too_slow")
+	_, err = plain.SQL().NewRaw("SELECT pg_sleep(2.5)").Exec(t.Context())
+	ok(t, err)
+
+	tr := addTranscription(t, plain, addUser(t, plain))
+	tx, err := plain.SQL().BeginTx(t.Context(), nil)
+	ok(t, err)
+	_, err = tx.NewRaw("SELECT FROM users WHERE id = ? FOR UPDATE", tr.OwnerID).Exec(t.Context())
+	ok(t, err)
+	wantCode(t, db.DeleteTranscription(t.Context(), tr.OwnerID, tr.ID), fault.Unavailable, "locked")
+	ok(t, tx.Rollback())
+	ok(t, db.DeleteTranscription(t.Context(), tr.OwnerID, tr.ID))
+
+	slow := addUser(t, plain)
+	execSQL(t, plain, `CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2.5); RETURN OLD; END'`)
+	execSQL(t, plain, "CREATE TRIGGER slowly BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION slowly()")
+	_, err = db.DeleteAccount(t.Context(), slow, newID(t), auth.Entry{Action: auth.AccountDeleted})
+	ok(t, err)
+}

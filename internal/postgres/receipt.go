@@ -56,6 +56,9 @@ const belongings = `SELECT jsonb_build_object(
 func (db *DB) DeleteAccount(ctx context.Context, user, receipt uuid.UUID, e auth.Entry) (*privacy.Receipt, error) {
 	row := &receiptRow{ID: receipt, OwnerID: optional(user)}
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, "SET LOCAL statement_timeout = 0"); err != nil { // an account may have any number of rows
+			return err
+		}
 		var there bool
 		if err := tx.NewRaw("SELECT true FROM users WHERE id = ? FOR UPDATE", user).Scan(ctx, &there); err != nil {
 			return none(err, "There is no such account.")

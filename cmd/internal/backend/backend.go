@@ -38,6 +38,8 @@ type Servers struct {
 	S3       config.S3
 	Quota    config.Quota
 	Keys     []string // TS_ENCRYPTION_KEY; none: what is encrypted cannot be read
+
+	Statement, Lock time.Duration // bounds of what the database does, see postgres.Options
 }
 
 // Open returns clients that have not connected yet. Name is shown to those who
@@ -62,7 +64,7 @@ func Open(ctx context.Context, kind transcription.ActorKind, name string, o Serv
 		return b, err
 	}
 	b.DB, err = postgres.Open(postgres.Options{
-		URL: o.Postgres.URL, Name: name, Kind: kind, MaxConns: o.Postgres.MaxConns, Ring: b.Ring,
+		URL: o.Postgres.URL, Name: name, Kind: kind, MaxConns: o.Postgres.MaxConns, Ring: b.Ring, Statement: o.Statement, Lock: o.Lock,
 		Quota: transcription.Quota{
 			Queued: o.Quota.UserQueued, Running: o.Quota.UserRunning, Active: o.Quota.UserActive, Backlog: o.Quota.Queued,
 			Bytes: o.Quota.UserBytes, Sound: time.Duration(o.Quota.UserMinutes) * time.Minute,
