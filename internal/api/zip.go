@@ -26,7 +26,7 @@ type zipJSON struct {
 
 func newZipJSON(z *transcription.Zip) zipJSON {
 	return zipJSON{
-		ID: z.ID, Status: z.State, Format: z.Format, Total: len(z.IDs), Done: z.Done, Progress: done(float64(z.Done) / float64(max(len(z.IDs), 1))),
+		ID: z.ID, Status: z.State, Format: z.Format, Total: z.Total, Done: z.Done, Progress: done(float64(z.Done) / float64(max(z.Total, 1))),
 		Size: orNull(z.Size), Error: (*problemJSON)(z.Failure),
 		CreatedAt: timestamp(z.CreatedAt), CompletedAt: timestamp(z.CompletedAt), ExpiresAt: timestamp(z.ExpiresAt),
 	}

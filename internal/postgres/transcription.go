@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/turboscribe/turboscribe/internal/audio"
 	"github.com/turboscribe/turboscribe/internal/auth"
@@ -222,6 +223,20 @@ func (db *DB) Head(ctx context.Context, who, id uuid.UUID) (*transcription.Trans
 		}
 	}
 	return t, wrap(db.foresee(ctx, t), "foresee transcription %s", id)
+}
+
+// Outcomes returns how far those of the ids are that who may read.
+func (db *DB) Outcomes(ctx context.Context, who uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]transcription.Outcome, error) {
+	var rows []struct {
+		ID uuid.UUID
+		transcription.Outcome
+	}
+	err := db.bun.NewRaw("SELECT t.id, t.status, t.earlier IS NOT NULL AS earlier FROM transcriptions AS t WHERE t.id = ANY (?1::uuid[]) AND "+mayRead, who, pgdialect.Array(ids)).Scan(ctx, &rows)
+	found := make(map[uuid.UUID]transcription.Outcome, len(rows))
+	for _, r := range rows {
+		found[r.ID] = r.Outcome
+	}
+	return found, wrap(err, "look how far %d transcriptions are", len(ids))
 }
 
 // Transcription returns one with its text and segments and, while it is on its

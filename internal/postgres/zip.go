@@ -23,6 +23,7 @@ type zipRow struct {
 	Format         string
 	Layout         string
 	IDs            []uuid.UUID `bun:"ids,array"`
+	Total          int         `bun:",scanonly"` // of the ids, where these are not read
 	Done           int
 	Size           int64
 	Key            string
@@ -44,7 +45,7 @@ type zipRow struct {
 func (r *zipRow) domain() transcription.Zip {
 	layout, _ := url.ParseQuery(r.Layout) // as Encode has written it
 	z := transcription.Zip{
-		ID: r.ID, OwnerID: r.OwnerID, State: r.State, Format: r.Format, Layout: layout, IDs: r.IDs, Done: r.Done, Size: r.Size, Key: r.Key,
+		ID: r.ID, OwnerID: r.OwnerID, State: r.State, Format: r.Format, Layout: layout, IDs: r.IDs, Total: max(r.Total, len(r.IDs)), Done: r.Done, Size: r.Size, Key: r.Key,
 		CreatedAt: r.CreatedAt.UTC(), CompletedAt: utc(r.CompletedAt), ExpiresAt: utc(r.ExpiresAt),
 	}
 	if r.State == transcription.ZipFailed {
@@ -77,10 +78,16 @@ func (db *DB) CreateZip(ctx context.Context, z *transcription.Zip) error {
 	return wrap(err, "create export %s", z.ID)
 }
 
+// counted has zips read with how many ids they have, in the place of these: up to a hundred
+// thousand, whenever somebody looks how far one is.
+func counted(q *bun.SelectQuery) *bun.SelectQuery {
+	return q.ExcludeColumn("ids").ColumnExpr("cardinality(x.ids) AS total")
+}
+
 // Zips returns a page of the owner's, newest first, behind the one of that id.
 func (db *DB) Zips(ctx context.Context, owner, before uuid.UUID, limit int) ([]transcription.Zip, error) {
 	var rows []zipRow
-	q := db.bun.NewSelect().Model(&rows).Where("x.owner_id = ?", owner).Order("x.id DESC").Limit(int64(min(max(limit, 1), transcription.MaxPage)))
+	q := counted(db.bun.NewSelect().Model(&rows)).Where("x.owner_id = ?", owner).Order("x.id DESC").Limit(int64(min(max(limit, 1), transcription.MaxPage)))
 	if before != uuid.Nil {
 		q = q.Where("x.id < ?", before)
 	}
@@ -91,7 +98,7 @@ func (db *DB) Zips(ctx context.Context, owner, before uuid.UUID, limit int) ([]t
 // Zip returns one. NotFound: there is none of that id, or it belongs to somebody else.
 func (db *DB) Zip(ctx context.Context, owner, id uuid.UUID) (*transcription.Zip, error) {
 	row := new(zipRow)
-	err := db.bun.NewSelect().Model(row).Where("x.id = ?", id).Where("x.owner_id = ?", owner).Scan(ctx)
+	err := counted(db.bun.NewSelect().Model(row)).Where("x.id = ?", id).Where("x.owner_id = ?", owner).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = transcription.NoZip(id)
 	}

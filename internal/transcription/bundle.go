@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -31,25 +30,48 @@ func (s *Service) Bundle(ctx context.Context, who auth.Actor, ids []uuid.UUID, f
 		return nil, fault.New(fault.Invalid, "Name 1 to %d transcriptions to export at once; these are %d.", MaxBundle, len(ids)).
 			WithCode("bundle_size").With("field", "ids").With("limit", MaxBundle)
 	}
-	for _, id := range ids {
-		t, err := s.store.Head(ctx, who.ID(), id)
-		if err != nil {
-			return nil, about(id, err)
-		}
-		if _, ok := t.Readable(); !ok {
-			return nil, about(id, notCompleted(t))
-		}
+	ids, err := s.readableOnes(ctx, who, ids)
+	if err != nil {
+		return nil, err
 	}
 	return func(yield func(*Transcription, error) bool) {
-		for i, id := range ids {
-			if slices.Contains(ids[:i], id) {
-				continue
-			}
+		for _, id := range ids {
 			if t, err := s.Readable(ctx, who, id, f); !yield(t, err) || err != nil {
 				return
 			}
 		}
 	}, nil
+}
+
+// Outcome is how far a transcription is.
+type Outcome struct {
+	Status  Status
+	Earlier bool // there is the text of an earlier run
+}
+
+// Readable reports whether there is a text to read.
+func (o Outcome) Readable() bool { return o.Earlier || o.Status == Completed }
+
+// readableOnes returns ids, once each, all of which have a text that the caller may read.
+func (s *Service) readableOnes(ctx context.Context, who auth.Actor, ids []uuid.UUID) (once []uuid.UUID, err error) {
+	found, err := s.store.Outcomes(ctx, who.ID(), ids)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[uuid.UUID]bool{}
+	for _, id := range ids {
+		outcome, ok := found[id]
+		switch {
+		case !ok:
+			return nil, about(id, fault.New(fault.NotFound, "There is no transcription %s.", id))
+		case !outcome.Readable():
+			return nil, about(id, notCompleted(outcome.Status))
+		case !seen[id]:
+			once = append(once, id)
+		}
+		seen[id] = true
+	}
+	return once, nil
 }
 
 // about says which of several transcriptions a fault is about.

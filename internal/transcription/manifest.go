@@ -40,7 +40,7 @@ func (s *Service) Readable(ctx context.Context, who auth.Actor, id uuid.UUID, f 
 	}
 	text, ok := t.Readable()
 	if !ok {
-		return nil, notCompleted(t)
+		return nil, notCompleted(t.Status)
 	}
 	if !f.manifest {
 		return text, nil
@@ -55,12 +55,12 @@ func (s *Service) Readable(ctx context.Context, who auth.Actor, id uuid.UUID, f 
 }
 
 // notCompleted says why there is nothing to export.
-func notCompleted(t *Transcription) error {
+func notCompleted(s Status) error {
 	message := "This transcription is not finished yet. Ask again when its status is completed."
-	if t.Status.Final() {
+	if s.Final() {
 		message = "This transcription ended without a text, so there is nothing to export."
 	}
-	return fault.New(fault.Conflict, "%s", message).WithCode("not_completed").With("status", string(t.Status))
+	return fault.New(fault.Conflict, "%s", message).WithCode("not_completed").With("status", string(s))
 }
 
 // Weights returns the SHA-256 of the file of the model, if all chunks were decoded with the same;

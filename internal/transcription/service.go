@@ -43,6 +43,8 @@ type Store interface {
 	// Head returns one without its text and segments, cheaply, since clients poll it.
 	// Whatever changes the text also changes the Run, the Revision or UpdatedAt.
 	Head(ctx context.Context, who, id uuid.UUID) (*Transcription, error)
+	// Outcomes returns how far those of the ids are that who may read.
+	Outcomes(ctx context.Context, who uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]Outcome, error)
 	// Transcription returns one with its text and segments; these have no words while
 	// there is more to come.
 	Transcription(ctx context.Context, who, id uuid.UUID) (*Transcription, error)
@@ -57,7 +59,8 @@ type Store interface {
 	Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]Match, error)
 	// CreateZip inserts a zip and sets its time. Conflict too_many_exports.
 	CreateZip(ctx context.Context, z *Zip) error
-	// Zips returns a page of the owner's, newest first, behind the one of that id; Zip one.
+	// Zips returns a page of the owner's, newest first, behind the one of that id; Zip one. Both
+	// are without IDs.
 	Zips(ctx context.Context, owner, before uuid.UUID, limit int) ([]Zip, error)
 	Zip(ctx context.Context, owner, id uuid.UUID) (*Zip, error)
 	// CancelZip ends one that is on its way; one that has ended stays as it is. DeleteZip

@@ -36,7 +36,8 @@ type Zip struct {
 	State   ZipState
 	Format  string
 	Layout  url.Values  // its options
-	IDs     []uuid.UUID // of what is in it; zero for what was deleted since, or is shared with its owner no more
+	IDs     []uuid.UUID // of what is in it, only for who writes it; zero for what was deleted since, or is shared with its owner no more
+	Total   int         // how many these are
 	Done    int         // of them
 	Size    int64       // bytes; 0 until it is completed
 	Key     string      // of the object; empty until then
@@ -85,7 +86,7 @@ func (s *Service) CreateZip(ctx context.Context, who auth.Actor, ids []uuid.UUID
 	if err != nil {
 		return nil, err
 	}
-	z := &Zip{OwnerID: who.UserID, State: ZipWaiting, Format: f.Name, Layout: layout, IDs: ids}
+	z := &Zip{OwnerID: who.UserID, State: ZipWaiting, Format: f.Name, Layout: layout, IDs: ids, Total: len(ids)}
 	if z.ID, err = uuid.NewV7(); err != nil {
 		return nil, fmt.Errorf("make an id: %w", err)
 	}
@@ -111,26 +112,6 @@ func (s *Service) zipped(ctx context.Context, who auth.Actor, ids []uuid.UUID, b
 		return ids, nil
 	}
 	return s.readableOnes(ctx, who, ids)
-}
-
-// readableOnes returns ids, once each, all of which have a text.
-func (s *Service) readableOnes(ctx context.Context, who auth.Actor, ids []uuid.UUID) (once []uuid.UUID, err error) {
-	seen := map[uuid.UUID]bool{}
-	for _, id := range ids {
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		t, err := s.store.Head(ctx, who.UserID, id)
-		if err != nil {
-			return nil, about(id, err)
-		}
-		if _, ok := t.Readable(); !ok {
-			return nil, about(id, notCompleted(t))
-		}
-		once = append(once, id)
-	}
-	return once, nil
 }
 
 // Zips returns a page of the caller's, newest first, behind the one of that id.

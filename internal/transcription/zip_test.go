@@ -166,6 +166,28 @@ func TestPacker(t *testing.T) {
 	}
 }
 
+// Whoever asks for a zip names up to 25 000 transcriptions in one request, each of which was asked
+// for by itself.
+func TestService_CreateZip_asksOnce(t *testing.T) {
+	t.Parallel()
+	p := newPacking(t, 400)
+	calls := 0
+	p.store.Watch(func() { calls++ })
+	p.ids = append(p.ids, p.ids[7])
+	z := p.order(t)
+	if calls > 2 || z.Total != 400 || len(z.IDs) != 400 {
+		t.Errorf("%d calls for a zip of %d, %d of them once", calls, z.Total, len(z.IDs))
+	}
+	calls = 0
+	f, err := transcription.FindFormat("txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Bundle(t.Context(), p.who, p.ids, f); err != nil || calls > 1 {
+		t.Errorf("%d calls for a bundle, %v", calls, err)
+	}
+}
+
 // TestPacker_outage has the storage fail: the zip is tried again, and given up in the end.
 func TestPacker_outage(t *testing.T) {
 	t.Parallel()

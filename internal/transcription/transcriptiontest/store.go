@@ -44,6 +44,7 @@ type Store struct {
 	spent     map[uuid.UUID]time.Duration // by owner, for runs that are no more
 	paused    map[string]*transcription.Pause
 	broken    func(context.Context) error
+	watch     func()
 	told      time.Time // by now, last
 }
 
@@ -66,12 +67,22 @@ func (s *Store) BreakWith(f func(context.Context) error) {
 	s.broken = f
 }
 
+// Watch has f called at every call, before it does anything; nil ends that.
+func (s *Store) Watch(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch = f
+}
+
 // lock begins a call. Like a database it does nothing for who has gone.
 func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
+	if s.watch != nil {
+		s.watch()
+	}
 	if broken := s.broken; broken != nil {
 		s.mu.Unlock()
 		return nil, broken(ctx)
@@ -304,6 +315,22 @@ func (s *Store) Head(ctx context.Context, who, id uuid.UUID) (*transcription.Tra
 	}
 	t.Text, t.Segments = "", nil
 	return t, nil
+}
+
+// Outcomes implements transcription.Store.
+func (s *Store) Outcomes(ctx context.Context, who uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]transcription.Outcome, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	found := map[uuid.UUID]transcription.Outcome{}
+	for _, id := range ids {
+		if t, err := s.seen(who, id); err == nil {
+			found[id] = transcription.Outcome{Status: t.Status, Earlier: t.Earlier != nil}
+		}
+	}
+	return found, nil
 }
 
 // Transcription implements transcription.Store.

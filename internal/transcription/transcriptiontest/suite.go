@@ -72,6 +72,7 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"a lost lease writes no zip":         testZipFencing,
 		"zips of somebody else's":            testZipOwners,
 		"zips lose what goes":                testZipLoses,
+		"many are looked at in one go":       testOutcomes,
 		"a batch is closed when it is full":  testBatchExpected,
 		"a batch ends with what is deleted":  testBatchDeleted,
 		"a batch of somebody else's":         testBatchOwners,

@@ -57,11 +57,18 @@ func (s *Store) Zips(ctx context.Context, owner, before uuid.UUID, limit int) (p
 	defer unlock()
 	for id, z := range s.zips {
 		if z.OwnerID == owner && (before == uuid.Nil || bytes.Compare(id[:], before[:]) < 0) {
-			page = append(page, z.Zip)
+			page = append(page, z.shown())
 		}
 	}
 	slices.SortFunc(page, func(a, b transcription.Zip) int { return cmp.Compare(b.ID.String(), a.ID.String()) })
 	return page[:min(limit, len(page))], nil
+}
+
+// shown returns a zip without the ids of what is in it.
+func (z *zip) shown() transcription.Zip {
+	found := z.Zip
+	found.IDs, found.Total = nil, len(z.IDs)
+	return found
 }
 
 func (s *Store) ownZip(owner, id uuid.UUID) (*zip, error) {
@@ -83,7 +90,7 @@ func (s *Store) Zip(ctx context.Context, owner, id uuid.UUID) (*transcription.Zi
 	if err != nil {
 		return nil, err
 	}
-	found := z.Zip
+	found := z.shown()
 	return &found, nil
 }
 
