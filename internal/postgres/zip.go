@@ -145,13 +145,15 @@ func lockZip(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) (state transcr
 	return state, err
 }
 
-// claimZip leases what waits longest. One whose lease has run out after the last attempt is
+// claimZip leases what waits longest, of whom the fewest are being written: who has ordered five
+// of everything they have keeps nobody waiting for the last. One whose lease has run out after the last attempt is
 // what giveUpZips is for.
 const claimZip = `UPDATE exports AS x SET state = 'running', attempts = attempts + 1, done = 0,
 		lease_token = gen_random_uuid(), lease_until = clock_timestamp() + make_interval(secs => ?0)
-	WHERE id = (SELECT id FROM exports
-		WHERE (state = 'waiting' AND next_at <= now() OR state = 'running' AND lease_until < now()) AND attempts < ?1
-		ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+	WHERE id = (SELECT w.id FROM exports AS w
+		WHERE (w.state = 'waiting' AND w.next_at <= now() OR w.state = 'running' AND w.lease_until < now()) AND w.attempts < ?1
+		ORDER BY (SELECT count(*) FROM exports AS r WHERE r.owner_id = w.owner_id AND r.state = 'running' AND r.lease_until >= now()), w.next_at, w.id
+		LIMIT 1 FOR UPDATE OF w SKIP LOCKED)
 	RETURNING *`
 
 // giveUpZips ends those in whose last attempt their writer has died.

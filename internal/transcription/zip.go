@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,7 @@ const (
 	zipLease   = 30 * time.Second
 	zipRenewal = 5 * time.Second
 	zipEvery   = 2 * time.Second
+	zipsAtOnce = 2 // of one process: a large one keeps no other waiting
 )
 
 // Prefix returns the prefix of the objects of one attempt to write a zip, which that of the zip
@@ -184,7 +186,8 @@ type ZipLease struct {
 
 // ZipWork is what those who write zips need of a store.
 type ZipWork interface {
-	// ClaimZip leases a zip that waits or whose lease has run out, and counts the attempt.
+	// ClaimZip leases a zip that waits or whose lease has run out, and counts the attempt. Whose
+	// zips are written least are first, then who has waited longest.
 	// One out of attempts has failed then. NotFound: there is none.
 	ClaimZip(ctx context.Context, lease time.Duration) (*ZipLease, error)
 	// RenewZip extends a lease and records how much is done. Conflict: it is lost.
@@ -208,8 +211,17 @@ func NewPacker(s *Service, work ZipWork, e Exporter) *Packer {
 	return &Packer{service: s, work: work, exporter: e}
 }
 
-// Run writes what is to be written until ctx ends, one zip at a time.
+// Run writes what is to be written until ctx ends, two zips at a time.
 func (p *Packer) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for range zipsAtOnce {
+		all.Go(func() { p.run(ctx) })
+	}
+	all.Wait()
+	return nil
+}
+
+func (p *Packer) run(ctx context.Context) {
 	tick := time.NewTicker(zipEvery)
 	defer tick.Stop()
 	for {
@@ -218,13 +230,13 @@ func (p *Packer) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}
 }
 
-// Pack writes all that can be written now.
+// Pack writes all that can be written now, one after the other.
 func (p *Packer) Pack(ctx context.Context) error {
 	for ctx.Err() == nil {
 		l, err := p.work.ClaimZip(ctx, zipLease)

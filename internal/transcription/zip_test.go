@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -185,6 +186,32 @@ func TestService_CreateZip_asksOnce(t *testing.T) {
 	}
 	if _, err := p.Bundle(t.Context(), p.who, p.ids, f); err != nil || calls > 1 {
 		t.Errorf("%d calls for a bundle, %v", calls, err)
+	}
+}
+
+// TestPacker_Run writes two at once: a large one kept all others of the process waiting.
+func TestPacker_Run(t *testing.T) {
+	t.Parallel()
+	p := newPacking(t, 2)
+	one, two := p.order(t), p.order(t)
+	met := make(chan struct{})
+	p.shelf.reading = func() {
+		select {
+		case met <- struct{}{}:
+		case <-met:
+		case <-t.Context().Done():
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.packer.Run(ctx) }()
+	for _, z := range []*transcription.Zip{one, two} {
+		for tick := time.Tick(10 * time.Millisecond); p.now(t, z).State != transcription.ZipCompleted; <-tick {
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -71,6 +71,7 @@ func TestStore(t *testing.T, open func(t *testing.T) World) {
 		"zips are written once":              testZips,
 		"a lost lease writes no zip":         testZipFencing,
 		"zips of somebody else's":            testZipOwners,
+		"zips are shared out":                testZipShares,
 		"zips lose what goes":                testZipLoses,
 		"many are looked at in one go":       testOutcomes,
 		"a batch is closed when it is full":  testBatchExpected,

@@ -83,6 +83,21 @@ func testZips(t *testing.T, w World) {
 	wantKind(t, err, fault.NotFound)
 }
 
+// testZipShares has somebody order many, and somebody else one: theirs was behind the last.
+func testZipShares(t *testing.T, w World) {
+	many, one := w.Owner(t), w.Owner(t)
+	var order []uuid.UUID
+	for range 3 {
+		order = append(order, addZip(t, w, many).ID)
+	}
+	single := addZip(t, w, one).ID
+	for i, want := range []uuid.UUID{order[0], single, order[1], order[2]} {
+		if got := claimZip(t, w, time.Hour).Zip.ID; got != want {
+			t.Errorf("claim %d got %s, want %s of %v and %s", i, got, want, order, single)
+		}
+	}
+}
+
 // testZipFencing has writers come back who have lost their lease.
 func testZipFencing(t *testing.T, w World) {
 	z := addZip(t, w, w.Owner(t))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -158,7 +159,16 @@ func (s *Store) ClaimZip(ctx context.Context, lease time.Duration) (*transcripti
 	}
 	defer unlock()
 	now := time.Now()
+	running := map[uuid.UUID]int{}
 	for _, z := range s.zips {
+		if z.State == transcription.ZipRunning && !z.until.Before(now) {
+			running[z.OwnerID]++
+		}
+	}
+	order := func(a, b *zip) int {
+		return cmp.Or(cmp.Compare(running[a.OwnerID], running[b.OwnerID]), a.next.Compare(b.next), a.CreatedAt.Compare(b.CreatedAt))
+	}
+	for _, z := range slices.SortedFunc(maps.Values(s.zips), order) {
 		ready := z.State == transcription.ZipWaiting && !z.next.After(now) || z.State == transcription.ZipRunning && z.until.Before(now)
 		if ready && z.attempts >= transcription.ZipTries {
 			z.State, z.Failure = transcription.ZipFailed, &transcription.Failure{Code: "gave_up", Message: "This did not work."}
