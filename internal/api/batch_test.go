@@ -109,7 +109,7 @@ func TestBatch_cancel(t *testing.T) {
 	}
 	got := data[map[string]any](t, w.do(t, call{actor: "user", method: "POST", path: "/api/v1/batches/" + id + "/cancel"}))
 	counts, _ := got["counts"].(map[string]any)
-	if got["status"] != "completed" || counts["canceled"] != 2.0 || got["progress"] != 0.4 || got["expected"] != 5.0 {
+	if got["status"] != "completed" || counts["canceled"] != 2.0 || got["progress"] != 1.0 || got["expected"] != 5.0 {
 		t.Errorf("got %v", got)
 	}
 	page := data[struct {

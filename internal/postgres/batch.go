@@ -166,7 +166,7 @@ func countBatches(ctx context.Context, tx bun.Tx, list []*transcription.Batch) e
 		sums[c.BatchID] += c.Sum
 	}
 	for _, b := range list {
-		b.Progress = transcription.BatchProgress(sums[b.ID], b.Total(), b.Expected)
+		b.Progress = b.ProgressOf(sums[b.ID])
 	}
 	return nil
 }

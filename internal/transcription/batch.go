@@ -205,12 +205,19 @@ func (s *Service) readableOf(ctx context.Context, who auth.Actor, batch uuid.UUI
 	}
 }
 
-// BatchProgress returns the progress of a batch of total recordings, whose own add up to sum;
-// more may be expected. It is 1 only when nothing is left.
-func BatchProgress(sum float64, total, expected int) float64 {
-	n := max(total, expected)
-	if n == 0 {
+// ProgressOf returns the progress of a batch whose recordings' own add up to sum. More may be
+// expected until it is closed. It is 1 when nothing is left.
+func (b *Batch) ProgressOf(sum float64) float64 {
+	n, closed := b.Total(), !b.ClosedAt.IsZero()
+	if !closed {
+		n = max(n, b.Expected)
+	}
+	switch {
+	case n > 0:
+		return math.Min(sum/float64(n), 1)
+	case closed:
+		return 1
+	default:
 		return 0
 	}
-	return math.Min(sum/float64(n), 1)
 }

@@ -48,7 +48,7 @@ func (s *Store) ownBatch(owner, id uuid.UUID) (transcription.Batch, error) {
 		}
 		sum += t.Progress
 	}
-	b.Progress = transcription.BatchProgress(sum, b.Total(), b.Expected)
+	b.Progress = b.ProgressOf(sum)
 	return b, nil
 }
 

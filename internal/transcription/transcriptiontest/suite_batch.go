@@ -107,10 +107,18 @@ func testBatchExpected(t *testing.T, w World) {
 	wantBatch(t, w, b, map[transcription.Status]int{transcription.Queued: 1, transcription.Canceled: 1}, 0.5, true, false)
 	none := addBatch(t, w, owner, nil)
 	must(t, w.CloseBatch(t.Context(), owner, none.ID))
-	wantBatch(t, w, none, map[transcription.Status]int{}, 0, true, true)
+	wantBatch(t, w, none, map[transcription.Status]int{}, 1, true, true)
+	early := addBatch(t, w, owner, func(b *transcription.Batch) { b.Expected = 5 }) // closed with less than were expected
+	only, err := upload(t, w, early)
+	must(t, err)
+	must(t, w.CancelTranscription(t.Context(), owner, only.ID))
+	wantBatch(t, w, early, map[transcription.Status]int{transcription.Canceled: 1}, 0.2, false, false)
+	must(t, w.CloseBatch(t.Context(), owner, early.ID))
+	wantBatch(t, w, early, map[transcription.Status]int{transcription.Canceled: 1}, 1, true, true)
 	page, err := w.Batches(t.Context(), owner, uuid.Nil, 1)
 	must(t, err)
-	if len(page) != 1 || page[0].ID != none.ID {
+	must(t, w.DeleteBatch(t.Context(), owner, early.ID))
+	if len(page) != 1 || page[0].ID != early.ID {
 		t.Fatalf("got %+v, want the newest", page)
 	}
 	page, err = w.Batches(t.Context(), owner, none.ID, 5)
@@ -127,7 +135,7 @@ func testBatchDeleted(t *testing.T, w World) {
 	must(t, err)
 	must(t, w.CloseBatch(t.Context(), owner, b.ID))
 	must(t, w.DeleteTranscription(t.Context(), owner, tr.ID))
-	wantBatch(t, w, b, map[transcription.Status]int{}, 0, true, true)
+	wantBatch(t, w, b, map[transcription.Status]int{}, 1, true, true)
 }
 
 // testBatchOwners is about a batch of somebody else's.
