@@ -2,11 +2,11 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -176,7 +176,9 @@ func (db *DB) DeleteFolder(ctx context.Context, owner, id uuid.UUID) error {
 func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a transcription.Arrangement) (found []uuid.UUID, err error) {
 	err = db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		found = nil
-		if err := lockOwner(ctx, tx, owner); err != nil { // as holds of folders do, and who takes rights away
+		// Holds and shares of folders lock the owner as well: who moves something out of a
+		// shared folder takes it back.
+		if err := lockOwner(ctx, tx, owner); err != nil {
 			return err
 		}
 		if a.Folder != nil && *a.Folder != uuid.Nil {
@@ -186,11 +188,11 @@ func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a t
 		}
 		var rows []arrangedRow
 		err := tx.NewRaw("SELECT id, tags, folder_id FROM transcriptions WHERE owner_id = ? AND id IN (?) ORDER BY id FOR UPDATE", owner, bun.List(ids)).Scan(ctx, &rows)
-		for i := 0; i < len(rows) && err == nil; i++ {
-			found = append(found, rows[i].ID)
-			err = arrange(ctx, tx, owner, rows[i], a)
+		if err != nil || len(rows) == 0 {
+			return err
 		}
-		if err != nil || a.Folder == nil {
+		found = each(rows, func(r arrangedRow) uuid.UUID { return r.ID })
+		if err := arrange(ctx, tx, owner, rows, a); err != nil || a.Folder == nil {
 			return err
 		}
 		return takeOut(ctx, tx, found...)
@@ -199,32 +201,56 @@ func (db *DB) Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a t
 }
 
 type arrangedRow struct {
-	ID       uuid.UUID
-	Tags     []string `bun:",array"`
-	FolderID uuid.UUID
+	ID       uuid.UUID `json:"id"`
+	Tags     []string  `json:"tags" bun:",array"`
+	FolderID uuid.UUID `json:"-"`
 }
 
-func arrange(ctx context.Context, tx bun.Tx, owner uuid.UUID, row arrangedRow, a transcription.Arrangement) error {
-	if a.Folder != nil {
-		if err := stayHeld(ctx, tx, owner, row.FolderID, *a.Folder); err != nil {
-			return err
+// arrange changes locked transcriptions of one owner, all in one statement.
+func arrange(ctx context.Context, tx bun.Tx, owner uuid.UUID, rows []arrangedRow, a transcription.Arrangement) error {
+	if err := stayAllHeld(ctx, tx, owner, rows, a); err != nil {
+		return err
+	}
+	for i := range rows {
+		r := &rows[i]
+		if r.Tags = a.Arranged(r.Tags); len(r.Tags) > transcription.MaxTags {
+			return transcription.TooManyTags()
 		}
+		changed(ctx, r.ID)
 	}
-	tags := a.Arranged(row.Tags)
-	if len(tags) > transcription.MaxTags {
-		return transcription.TooManyTags()
+	list, err := json.Marshal(rows)
+	if err != nil {
+		return err
 	}
-	changed(ctx, row.ID)
-	q := tx.NewUpdate().Model((*transcriptionRow)(nil)).Set("tags = ?", pgdialect.Array(tags)).Set("updated_at = clock_timestamp()").Where("t.id = ?", row.ID)
+	q := tx.NewUpdate().Model((*transcriptionRow)(nil)).TableExpr("jsonb_to_recordset(?::jsonb) AS x (id uuid, tags text[])", string(list)).
+		Set("tags = x.tags").Set("updated_at = clock_timestamp()").Where("t.id = x.id")
 	if a.Folder != nil {
 		q = q.Set("folder_id = ?", optional(*a.Folder))
 	}
 	if a.Archived != nil && *a.Archived {
-		q = q.Set("archived_at = coalesce(archived_at, clock_timestamp())")
+		q = q.Set("archived_at = coalesce(t.archived_at, clock_timestamp())")
 	}
 	if a.Archived != nil && !*a.Archived {
 		q = q.Set("archived_at = NULL")
 	}
-	_, err := q.Exec(ctx)
+	_, err = q.Exec(ctx)
 	return err
+}
+
+// stayAllHeld is stayHeld for everything that is to be moved, once for each folder.
+func stayAllHeld(ctx context.Context, tx bun.Tx, owner uuid.UUID, rows []arrangedRow, a transcription.Arrangement) error {
+	if a.Folder == nil {
+		return nil
+	}
+	seen := map[uuid.UUID]bool{}
+	for _, r := range rows {
+		if seen[r.FolderID] {
+			continue
+		}
+		seen[r.FolderID] = true
+		if err := stayHeld(ctx, tx, owner, r.FolderID, *a.Folder); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,10 +1,14 @@
 package postgres_test
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
 
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
@@ -32,5 +36,42 @@ func TestDB_DeleteFolder_whileFilled(t *testing.T) {
 	ok(t, <-deleted)
 	if head, err := db.Head(t.Context(), owner, tr.ID); err != nil || head.FolderID != uuid.Nil {
 		t.Errorf("it is in %v, %v", head.FolderID, err)
+	}
+}
+
+// Many are arranged in one statement, each with its own tags; one of them that may not be
+// moved keeps all where they are.
+func TestDB_Arrange_each(t *testing.T) {
+	t.Parallel()
+	db, ctx := pgtest.New(t), t.Context()
+	owner := addUser(t, db)
+	held := &transcription.Folder{ID: newID(t), OwnerID: owner, Name: "Held"}
+	ok(t, db.CreateFolder(ctx, held))
+	ids := make([]uuid.UUID, 3)
+	for i := range ids {
+		ids[i] = addTranscription(t, db, owner).ID
+		own := transcription.Arrangement{Tag: []string{fmt.Sprint("own \"", i, "\""), "both"}}
+		if i == 2 {
+			own.Folder = &held.ID
+		}
+		_, err := db.Arrange(ctx, owner, ids[i:i+1], own)
+		ok(t, err)
+	}
+	_, err := db.HoldFolder(ctx, owner, held.ID, true)
+	ok(t, err)
+	out, archived := uuid.Nil, true
+	_, err = db.Arrange(ctx, owner, ids, transcription.Arrangement{Folder: &out, Tag: []string{"new"}})
+	wantKind(t, err, fault.Conflict)
+	found, err := db.Arrange(ctx, owner, ids, transcription.Arrangement{Tag: []string{"new"}, Untag: []string{"both"}, Archived: &archived})
+	ok(t, err)
+	if len(found) != len(ids) {
+		t.Errorf("found %v", found)
+	}
+	for i, id := range ids {
+		head, err := db.Head(ctx, owner, id)
+		ok(t, err)
+		if diff := cmp.Diff([]string{fmt.Sprint("own \"", i, "\""), "new"}, head.Tags); diff != "" || head.ArchivedAt.IsZero() || (head.FolderID == held.ID) != (i == 2) {
+			t.Errorf("%d is in %s: -want +got\n%s", i, head.FolderID, diff)
+		}
 	}
 }

@@ -156,8 +156,11 @@ func (s *Service) CancelBatch(ctx context.Context, who auth.Actor, id uuid.UUID)
 	return s.store.Batch(ctx, who.UserID, id)
 }
 
-// fill has somebody look at what is to be done now, a delivery perhaps.
+// fill has somebody look at what is to be done now, a delivery perhaps, or what waits for a
+// place in the queue; also when the client leaves.
 func (s *Service) fill(ctx context.Context) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
 	if err := s.workers.Advance(ctx, Ref{}); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("left to the reconciler")
 	}

@@ -191,19 +191,17 @@ func (s *Service) Bulk(ctx context.Context, who auth.Actor, ids []uuid.UUID, act
 		return nil, err
 	}
 	do := map[BulkAction]func(uuid.UUID) error{
-		BulkDelete: func(id uuid.UUID) error { return s.Delete(ctx, who, id) },
-		BulkCancel: func(id uuid.UUID) error {
-			_, err := s.Cancel(ctx, who, id)
-			return err
-		},
+		BulkDelete: func(id uuid.UUID) error { return s.delete(ctx, who, id) },
+		BulkCancel: func(id uuid.UUID) error { return s.cancel(ctx, who, id) },
 		BulkRetry: func(id uuid.UUID) error {
-			_, err := s.Retry(ctx, who, id, Retry{})
+			_, err := s.retry(ctx, who, id, Retry{})
 			return err
 		},
 	}[action]
 	if do == nil {
 		return nil, fault.New(fault.Invalid, "There is no action %q.", action).WithCode("unknown_action").With("field", "action")
 	}
+	defer s.fill(ctx) // once for all, also for a client that leaves between two
 	errs := make([]error, len(ids))
 	for i, id := range ids {
 		if err := ctx.Err(); err != nil {

@@ -173,6 +173,7 @@ func (s *Service) CancelRange(ctx context.Context, who auth.Actor, id uuid.UUID,
 		return nil, s.withheld(ctx, who, id, err)
 	}
 	s.letGo(ctx, id)
+	s.fill(ctx)
 	return s.Range(ctx, who, id, number)
 }
 

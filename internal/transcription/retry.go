@@ -49,30 +49,36 @@ type NextRun struct {
 // then. What the earlier ones have finished and the new one would do in the same way is
 // not done again. Faults are those of options and Conflict in_work or recording_gone.
 func (s *Service) Retry(ctx context.Context, who auth.Actor, id uuid.UUID, r Retry) (*Transcription, error) {
-	if err := who.Require(auth.WriteTranscriptions); err != nil {
-		return nil, err
-	}
-	t, err := s.store.Head(ctx, who.UserID, id)
+	next, err := s.retry(ctx, who, id, r)
 	if err != nil {
 		return nil, err
 	}
-	if t.Shared != "" {
-		return nil, ownerOnly(nil)
-	}
-	if err := t.Retriable(); err != nil {
-		return nil, err
-	}
-	next, err := s.nextRun(ctx, who, t, r)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.store.RetryTranscription(ctx, who.UserID, next); err != nil {
-		return nil, err
-	}
-	if err := s.workers.Advance(ctx, Ref{ID: id, Run: next.After.Run + 1}); err != nil {
+	if err := s.workers.Advance(ctx, next); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", id).Msg("not enqueued yet, left to the reconciler")
 	}
 	return s.store.Transcription(ctx, who.UserID, id)
+}
+
+// retry returns the run that it has begun, which is not enqueued.
+func (s *Service) retry(ctx context.Context, who auth.Actor, id uuid.UUID, r Retry) (Ref, error) {
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return Ref{}, err
+	}
+	t, err := s.store.Head(ctx, who.UserID, id)
+	if err != nil {
+		return Ref{}, err
+	}
+	if t.Shared != "" {
+		return Ref{}, ownerOnly(nil)
+	}
+	if err := t.Retriable(); err != nil {
+		return Ref{}, err
+	}
+	next, err := s.nextRun(ctx, who, t, r)
+	if err != nil {
+		return Ref{}, err
+	}
+	return Ref{ID: id, Run: next.After.Run + 1}, s.store.RetryTranscription(ctx, who.UserID, next)
 }
 
 // nextRun checks the options. The model and the language that were found out stay while

@@ -259,32 +259,45 @@ func (s *Service) Recording(ctx context.Context, who auth.Actor, id uuid.UUID) (
 // it is then. The recording stays. Canceling what is canceled already is no error.
 // Conflict already_ended: it has completed or failed.
 func (s *Service) Cancel(ctx context.Context, who auth.Actor, id uuid.UUID) (*Transcription, error) {
-	if err := who.Require(auth.WriteTranscriptions); err != nil {
+	if err := s.cancel(ctx, who, id); err != nil {
 		return nil, err
 	}
-	if err := s.store.CancelTranscription(ctx, who.UserID, id); err != nil {
-		return nil, s.withheld(ctx, who, id, err)
-	}
-	s.letGo(ctx, id)
+	s.fill(ctx)
 	return s.store.Transcription(ctx, who.UserID, id)
 }
 
+func (s *Service) cancel(ctx context.Context, who auth.Actor, id uuid.UUID) error {
+	if err := who.Require(auth.WriteTranscriptions); err != nil {
+		return err
+	}
+	if err := s.store.CancelTranscription(ctx, who.UserID, id); err != nil {
+		return s.withheld(ctx, who, id, err)
+	}
+	s.letGo(ctx, id)
+	return nil
+}
+
 // letGo frees the workers of a transcription that is canceled or gone, also when the
-// client leaves, and gives its places in the queue to others.
+// client leaves.
 func (s *Service) letGo(ctx context.Context, id uuid.UUID) {
 	ctx, cancel := settling(ctx)
 	defer cancel()
 	if err := s.workers.Stop(ctx, id); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", id).Msg("workers learn it when they renew their leases")
 	}
-	if err := s.workers.Advance(ctx, Ref{ID: id}); err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Stringer("transcription", id).Msg("free places in the queue are left to the reconciler")
-	}
 }
 
 // Delete removes a transcription with its recording, whatever it is doing. The
 // objects go now where possible, else when the reconciler collects them.
 func (s *Service) Delete(ctx context.Context, who auth.Actor, id uuid.UUID) error {
+	if err := s.delete(ctx, who, id); err != nil {
+		return err
+	}
+	s.fill(ctx)
+	return nil
+}
+
+func (s *Service) delete(ctx context.Context, who auth.Actor, id uuid.UUID) error {
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
 		return err
 	}
