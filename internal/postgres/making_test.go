@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -126,23 +127,50 @@ func TestDB_Revise_bringsFactsBack(t *testing.T) {
 	}
 }
 
+// ask asks for the first second of a recording once more.
+func ask(t *testing.T, db *postgres.DB, tr *transcription.Transcription) *transcription.Range {
+	t.Helper()
+	r := &transcription.Range{ID: tr.ID, From: 0, To: time.Second, After: read(t, db, tr).Revision, Options: transcription.Options{Model: "small"}}
+	ok(t, db.CreateRange(t.Context(), tr.OwnerID, r))
+	return r
+}
+
+// hear completes a range with what was heard.
+func hear(t *testing.T, db *postgres.DB, r *transcription.Range, text string) {
+	t.Helper()
+	l := claim(t, db, r.Ref(), pipeline.Prepare, 0)
+	ok(t, db.SaveSource(t.Context(), l, pipeline.Source{Model: "large", Language: "fr"}))
+	ok(t, db.FinishPrepare(t.Context(), l, pipeline.Source{}))
+	ok(t, db.Advance(t.Context(), r.Ref()))
+	ok(t, db.Complete(t.Context(), claim(t, db, r.Ref(), pipeline.Merge, 0), pipeline.Transcript{
+		Segments: []transcription.Segment{{End: time.Second, Text: text, Confidence: 1}},
+	}))
+}
+
+// While a part is transcribed anew, its text may be edited more often than revisions are read
+// at once.
+func TestDB_Complete_rangeEditedOften(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	tr := complete(t, db, addUser(t, db))
+	r := ask(t, db, tr)
+	for i := range 25 {
+		edit(t, db, tr, fmt.Sprint("By hand ", i))
+	}
+	hear(t, db, r, "Heard.")
+	list, err := db.Ranges(t.Context(), tr.OwnerID, tr.ID, 0, 1)
+	ok(t, err)
+	if got := read(t, db, tr); !list[0].Kept || got.Segments[0].Text != "By hand 24" || got.Revision != 27 {
+		t.Errorf("revision %d, kept %t: %q", got.Revision, list[0].Kept, got.Text)
+	}
+}
+
 // The manifest named only the chunks of the run, not what took the place of their text.
 func TestDB_Plan_ranges(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	tr := complete(t, db, addUser(t, db))
-	heard := func(text string) {
-		t.Helper()
-		r := &transcription.Range{ID: tr.ID, From: 0, To: time.Second, After: read(t, db, tr).Revision, Options: transcription.Options{Model: "small"}}
-		ok(t, db.CreateRange(t.Context(), tr.OwnerID, r))
-		l := claim(t, db, r.Ref(), pipeline.Prepare, 0)
-		ok(t, db.SaveSource(t.Context(), l, pipeline.Source{Model: "large", Language: "fr"}))
-		ok(t, db.FinishPrepare(t.Context(), l, pipeline.Source{}))
-		ok(t, db.Advance(t.Context(), r.Ref()))
-		ok(t, db.Complete(t.Context(), claim(t, db, r.Ref(), pipeline.Merge, 0), pipeline.Transcript{
-			Segments: []transcription.Segment{{End: time.Second, Text: text, Confidence: 1}},
-		}))
-	}
+	heard := func(text string) { hear(t, db, ask(t, db, tr), text) }
 	ranges := func() (numbers []int) {
 		t.Helper()
 		plan, err := db.Plan(t.Context(), tr.OwnerID, tr.Ref())

@@ -306,7 +306,9 @@ func (x texts) completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p
 	if err != nil {
 		return err
 	}
-	asked, err := x.textBefore(ctx, tx, ref.ID, text, r.After)
+	asked, err := transcription.Before(text, p.Revision, r.After, func(f transcription.RevisionFilter) ([]transcription.Revision, error) {
+		return x.revisions(ctx, tx, ref.ID, f)
+	})
 	if err != nil {
 		return err
 	}
@@ -341,18 +343,4 @@ func (x texts) reviseRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p p
 		return err
 	}
 	return x.writeText(ctx, tx, ref.ID, now)
-}
-
-// textBefore returns the text of an earlier revision of a locked transcription, whose
-// present one is given.
-func (x texts) textBefore(ctx context.Context, tx bun.Tx, id uuid.UUID, text []transcription.Segment, number int) ([]transcription.Segment, error) {
-	var rows []revisionRow
-	err := tx.NewSelect().Model(&rows).Where("r.transcription_id = ?", id).Where("r.number > ?", number).Order("r.number DESC").Scan(ctx)
-	if err == nil {
-		err = x.openRevisions(rows)
-	}
-	for _, r := range rows {
-		text = transcription.Apply(text, transcription.Reverse(r.domain().Splices))
-	}
-	return text, err
 }

@@ -176,8 +176,21 @@ func (db *DB) Revisions(ctx context.Context, who, id uuid.UUID, f transcription.
 	if err := isReadable(ctx, db.bun, who, id); err != nil {
 		return nil, wrap(err, "read the revisions of %s", id)
 	}
+	var x texts
+	if f.Splices {
+		var err error
+		if x, err = db.textsOf(ctx, db.bun, id); err != nil {
+			return nil, wrap(err, "read the revisions of %s", id)
+		}
+	}
+	list, err := x.revisions(ctx, db.bun, id, f)
+	return list, wrap(err, "read the revisions of %s", id)
+}
+
+// revisions returns a page of the revisions of a transcription, newest first.
+func (x texts) revisions(ctx context.Context, idb bun.IDB, id uuid.UUID, f transcription.RevisionFilter) ([]transcription.Revision, error) {
 	var rows []revisionRow
-	q := db.bun.NewSelect().Model(&rows).Where("r.transcription_id = ?", id).Order("r.number DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))
+	q := idb.NewSelect().Model(&rows).Where("r.transcription_id = ?", id).Order("r.number DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))
 	if f.Before > 0 {
 		q = q.Where("r.number < ?", f.Before)
 	}
@@ -186,18 +199,12 @@ func (db *DB) Revisions(ctx context.Context, who, id uuid.UUID, f transcription.
 	} else {
 		q = q.ExcludeColumn("splices", "sealed")
 	}
-	q = q.ColumnExpr("CASE WHEN r.actor = 'user' AND r.who <> '' THEN address_of(r.who::uuid) END AS email")
-	if err := q.Scan(ctx); err != nil {
-		return nil, wrap(err, "read the revisions of %s", id)
+	err := q.ColumnExpr("CASE WHEN r.actor = 'user' AND r.who <> '' THEN address_of(r.who::uuid) END AS email").Scan(ctx)
+	if err == nil && f.Splices {
+		err = x.openRevisions(rows)
 	}
-	if f.Splices {
-		x, err := db.textsOf(ctx, db.bun, id)
-		if err == nil {
-			err = x.openRevisions(rows)
-		}
-		if err != nil {
-			return nil, wrap(err, "read the revisions of %s", id)
-		}
+	if err != nil {
+		return nil, err
 	}
 	return each(rows, func(r revisionRow) transcription.Revision { return r.domain() }), nil
 }

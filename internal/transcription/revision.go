@@ -225,22 +225,30 @@ func (s *Service) textAt(ctx context.Context, who auth.Actor, t *Transcription, 
 	if number < 0 || number > t.Revision {
 		return nil, fault.New(fault.NotFound, "There is no revision %d of this transcription.", number)
 	}
-	segments := t.Segments
-	for at := t.Revision; at > number; {
-		later, err := s.store.Revisions(ctx, who.ID(), t.ID, RevisionFilter{Before: at + 1, Limit: revisionsAtOnce, Splices: true})
+	segments, err := Before(t.Segments, t.Revision, number, func(f RevisionFilter) ([]Revision, error) {
+		return s.store.Revisions(ctx, who.ID(), t.ID, f)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read revision %d of %s: %w", number, t.ID, err)
+	}
+	return segments, nil
+}
+
+// Before returns the text of an earlier revision of one whose segments are given. Page reads
+// revisions as a store does.
+func Before(segments []Segment, revision, number int, page func(RevisionFilter) ([]Revision, error)) ([]Segment, error) {
+	for at := revision; at > number; {
+		later, err := page(RevisionFilter{Before: at + 1, Limit: min(at-number, revisionsAtOnce), Splices: true})
 		if err != nil {
 			return nil, err
 		}
+		if len(later) == 0 || later[0].Number != at {
+			return nil, fmt.Errorf("revision %d is missing", at)
+		}
 		for _, r := range later {
-			if r.Number <= number {
-				return segments, nil
-			}
 			segments = Apply(segments, Reverse(r.Splices))
-			at = r.Number - 1
 		}
-		if len(later) == 0 {
-			return nil, fmt.Errorf("the revisions of %s up to %d are missing", t.ID, at)
-		}
+		at -= len(later)
 	}
 	return segments, nil
 }
