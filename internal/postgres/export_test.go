@@ -75,5 +75,5 @@ func (db *DB) InTx(ctx context.Context, fn func() error) error {
 // ListSQL returns what reads the ids of a page.
 func ListSQL(db *DB, who uuid.UUID, f transcription.Filter) string {
 	q := db.bun.NewSelect().TableExpr("transcriptions AS t").Column("t.id").Order("t.created_at DESC", "t.id DESC").Limit(20)
-	return inOrder(measured(q.Where("t.owner_id = ?", who), f), f).String()
+	return within(q, who, f).String()
 }

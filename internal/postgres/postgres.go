@@ -41,6 +41,8 @@ type DB struct {
 	ring  *seal.Keyring      // nil: texts that are encrypted can be neither read nor written
 	tell  func(id uuid.UUID) // of a transcription that has changed
 
+	searchTimeout time.Duration
+
 	measuring chan struct{} // held by who reads or writes measured
 	measured  measurement
 }
@@ -66,6 +68,7 @@ type Options struct {
 	Lifetime       time.Duration           // after which any connection is replaced, default 1 h
 	Statement      time.Duration           // that one statement may take; 0: any
 	Lock           time.Duration           // that it may wait for a lock of somebody else's; 0: any
+	SearchTimeout  time.Duration           // of one search in texts, default 10 s
 }
 
 // Open returns the database at o.URL. It does not connect yet, so it fails only
@@ -92,7 +95,7 @@ func Open(o Options) (*DB, error) {
 	pool.SetConnMaxLifetime(or(o.Lifetime, time.Hour))
 	addr := fmt.Sprintf("%s:%d/%s as %s", cfg.Host, cfg.Port, cfg.Database, cfg.User)
 	self := transcription.Actor{Kind: or(o.Kind, transcription.ByAPI), Name: o.Name}
-	db := &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, quota: o.Quota, ring: o.Ring, tell: o.Tell, measuring: make(chan struct{}, 1)}
+	db := &DB{bun: bun.NewDB(pool, pgdialect.New()), addr: addr, self: self, quota: o.Quota, ring: o.Ring, tell: o.Tell, measuring: make(chan struct{}, 1), searchTimeout: or(o.SearchTimeout, 10*time.Second)}
 	if db.tell == nil {
 		db.tell = func(uuid.UUID) {}
 	}

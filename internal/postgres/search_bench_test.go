@@ -101,12 +101,12 @@ func BenchmarkSearch(b *testing.B) {
 // syllables returns the stem that the words of that rank have in the generated texts.
 func syllables(rank int) string {
 	const all = "bakelimonurasitovefuda"
-	word := ""
-	for p := 0; p < 2 || rank > 0; p++ {
-		word += all[rank%11*2 : rank%11*2+2]
+	var word []byte
+	for len(word) < 4 || rank > 0 {
+		word = append(word, all[rank%11*2:rank%11*2+2]...)
 		rank /= 11
 	}
-	return word
+	return string(word)
 }
 
 // search returns how many transcriptions are on the first page.

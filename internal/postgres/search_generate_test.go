@@ -74,7 +74,7 @@ const transcriptions = `
 	), g AS (
 		INSERT INTO segments (transcription_id, index, start_ms, end_ms, text, speaker, confidence, suspect, words)
 		SELECT t.id, n, n * 4000, n * 4000 + 3900, s.text, 'Speaker ' || 1 + n % 2, 1, false, CASE WHEN i < 2000 OR i % 10 = 0 THEN words ELSE '[]' END
-		FROM t JOIN said AS s USING (k)
+		FROM t JOIN said AS s USING (k) ORDER BY t.i, n
 	)
 	INSERT INTO transcriptions (id, owner_id, file_id, status, language, duration_samples, progress, text, created_at, completed_at, failure_code, folder_id, archived_at, tags, speakers)
 	SELECT t.id, t.owner_id, t.file_id, CASE WHEN failed THEN 'failed' ELSE 'completed' END, t.language, CASE WHEN i % ?4 = 31 THEN 5 ELSE 1 END * 32000000::bigint,

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/uptrace/bun"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/postgres"
@@ -122,6 +124,44 @@ func TestDB_Matches(t *testing.T) {
 	}
 }
 
+// Of a phrase the first segments with any of its words were shown, and since words of scripts
+// without spaces are phrases of their signs, 会議 marked 会社.
+func TestDB_Matches_phrase(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, map[string][]string{
+		"en": {"It starts soon.", "Nine of us.", "At nine it starts at nine.", "Somebody well", "known, a well-known man.", "We late", "runners don't run."},
+		"ja": {"会社は九時に始まります。", "会社の会議は九時です。", "三月に", "入社します。"},
+	})
+	found := func(text string) transcription.MatchPart { return transcription.MatchPart{Text: text, Found: true} }
+	not := func(text string) transcription.MatchPart { return transcription.MatchPart{Text: text} }
+	for query, want := range map[string][]transcription.MatchPart{
+		`"starts at nine"`:        {not("At "), found("nine"), not(" it "), found("starts"), not(" at "), found("nine"), not(".")},
+		`"starts at nine" -early`: {not("At "), found("nine"), not(" it "), found("starts"), not(" at "), found("nine"), not(".")},
+		`"late runners"`:          {not("We "), found("late")},
+		`"well-known man"`:        {found("known"), not(", a "), found("well"), not("-"), found("known"), not(" "), found("man"), not(".")},
+		`soon -"nine starts"`:     {not("It starts "), found("soon"), not(".")},
+		"会議":                      {not("会社の"), found("会議"), not("は九時です。")},
+		"会社会議 OR 会議":              {not("会社の"), found("会議"), not("は九時です。")},
+		"月に入":                     {not("三"), found("月に")},
+	} {
+		page, err := l.db.Transcriptions(t.Context(), l.owner, transcription.Filter{Query: query, Limit: 10})
+		ok(t, err)
+		if len(page) != 1 {
+			t.Errorf("%s: %d are found", query, len(page))
+			continue
+		}
+		matches, err := l.db.Matches(t.Context(), l.owner, []uuid.UUID{page[0].ID}, query)
+		ok(t, err)
+		if len(matches[page[0].ID]) == 0 {
+			t.Errorf("%s is nowhere", query)
+			continue
+		}
+		if diff := cmp.Diff(want, matches[page[0].ID][0].Parts); diff != "" {
+			t.Errorf("%s: -want +got\n%s", query, diff)
+		}
+	}
+}
+
 func TestDB_Transcriptions_filters(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t, shelf)
@@ -146,6 +186,47 @@ func TestDB_Transcriptions_filters(t *testing.T) {
 		if found := sorted(l.find(t, tt.f)); strings.Join(found, " ") != tt.want {
 			t.Errorf("%s: got %v, want %s", name, found, tt.want)
 		}
+	}
+}
+
+// Only the newest are looked at one by one; what is older is found through the index, and
+// the pages of both fit together.
+func TestDB_Transcriptions_old(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, map[string][]string{
+		"en": {"The meeting starts at nine."}, "nn": {"Meetings at nine; it never starts."}, "de": {"Die Sitzung, the meeting, starts at nine."},
+	})
+	other := addUser(t, l.db)
+	l.add(t, "somebody else's", other, []string{"The meeting starts at nine."})
+	execSQL(t, l.db, "UPDATE transcriptions SET created_at = created_at - interval '1 year'")
+	addMany(t, l.db, l.owner, 320, "Nothing but a meeting.")
+	for query, want := range map[string]string{
+		"sitzung": "de", "nine": "de en nn", `"starts at nine"`: "de en", `"nine starts"`: "", "nine -sitzung": "en nn", `meeting -"nothing but"`: "de en nn",
+		`nine -"starts at nine"`: "nn", `nine OR sitzung`: "de en nn", "xylophone": "",
+	} {
+		if found := sorted(l.find(t, transcription.Filter{Query: query, Limit: 5})); strings.Join(found, " ") != want {
+			t.Errorf("%s is found in %v, want %s", query, found, want)
+		}
+		f, found := transcription.Filter{Query: query, Limit: 1}, []string{}
+		for range strings.Fields(want) {
+			page, err := l.db.Transcriptions(t.Context(), l.owner, f)
+			ok(t, err)
+			if len(page) != 1 {
+				break
+			}
+			f.After = transcription.Cursor{CreatedAt: page[0].CreatedAt, ID: page[0].ID}
+			found = append(found, l.names[page[0].ID])
+		}
+		if strings.Join(sorted(found), " ") != want {
+			t.Errorf("%s is found in %v page by page, want %s", query, found, want)
+		}
+	}
+	page, err := l.db.Transcriptions(t.Context(), l.owner, transcription.Filter{Query: "meeting", Limit: 100})
+	if err != nil || len(page) != 100 {
+		t.Errorf("found %d, %v", len(page), err)
+	}
+	if found := l.find(t, transcription.Filter{Query: "meeting", Name: "talk"}); len(found) != 3 {
+		t.Errorf("by name and word: found %v", found)
 	}
 }
 
@@ -191,6 +272,25 @@ func addMany(t *testing.T, db *postgres.DB, owner uuid.UUID, n int, text string)
 		SELECT gen_random_uuid(), ?0, id, 'completed', 'en', 1, ?2, now() FROM f`, owner, n, text)
 }
 
+// A phrase of words that are in all texts has them all read.
+func TestDB_Transcriptions_tooSlow(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	db := pgtest.Open(t, url, func(o *postgres.Options) { o.SearchTimeout = 50 * time.Millisecond })
+	owner := addUser(t, db)
+	ok(t, db.SQL().RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, "LOCK TABLE transcriptions IN ACCESS EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+		_, err := db.Transcriptions(ctx, owner, transcription.Filter{Query: "word", Limit: 1})
+		if fault.Of(err) == nil || fault.Of(err).Code != "search_too_slow" {
+			t.Errorf("got %v, want search_too_slow", err)
+		}
+		return nil
+	}))
+}
+
+// A text of more words than
 // A text of more words than an index can hold failed its transcription at the very end.
 func TestDB_search_hugeText(t *testing.T) {
 	t.Parallel()

@@ -269,22 +269,18 @@ func (db *DB) Transcription(ctx context.Context, who, id uuid.UUID) (t *transcri
 }
 
 // Transcriptions returns a page of the owner's, or of what others share with them, newest
-// first, without text and segments. Invalid nothing_to_find: the query of the filter has no words.
+// first, without text and segments. Invalid nothing_to_find: the query of the filter has no words; search_too_slow.
 func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcription.Filter) ([]transcription.Transcription, error) {
+	f.Limit = min(max(f.Limit, 1), transcription.MaxPage)
 	var rows []transcriptionRow
 	q := db.bun.NewSelect().Model(&rows).Column(listed...).Relation("File").Relation("DataKey").
-		Order("t.created_at DESC", "t.id DESC").Limit(int64(min(max(f.Limit, 1), transcription.MaxPage)))
+		Order("t.created_at DESC", "t.id DESC").Limit(int64(f.Limit))
 	if f.Shared {
-		q = q.ColumnExpr(sharedAs, owner).Where("t.id IN (SELECT shared_with(?))", owner)
-	} else {
-		q = q.Where("t.owner_id = ?", owner)
+		q = q.ColumnExpr(sharedAs, owner)
 	}
-	q, err := db.narrowed(ctx, q, f)
+	q, err := db.listedBy(ctx, q, owner, f)
 	if err != nil {
-		return nil, wrap(err, "narrow a list of transcriptions")
-	}
-	if f.After != (transcription.Cursor{}) {
-		q = q.Where("(t.created_at, t.id) < (?, ?)", f.After.CreatedAt, f.After.ID)
+		return nil, wrap(err, "look for transcriptions")
 	}
 	if err := q.Scan(ctx); err != nil {
 		return nil, wrap(err, "list transcriptions")

@@ -77,7 +77,7 @@ const MaxMatches = 3
 // Transcriptions returns a page of the caller's transcriptions, or of those that others share
 // with them, newest first, and of what
 // was looked for the first places in each. Invalid nothing_to_find: the query has no word
-// that could be looked for; search_off: nothing can be looked for in texts here.
+// that could be looked for; search_too_slow; search_off: nothing can be looked for in texts here.
 func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) ([]Transcription, map[uuid.UUID][]Match, error) {
 	if err := who.Require(auth.ReadTranscriptions); err != nil {
 		return nil, nil, err
@@ -104,6 +104,13 @@ func (s *Service) Transcriptions(ctx context.Context, who auth.Actor, f Filter) 
 func NothingToFind() error {
 	return fault.New(fault.Invalid, "There is no word in this query that could be looked for. Very common words are in every text.").
 		WithCode("nothing_to_find").With("field", "q")
+}
+
+// SearchTooSlow is the fault of a query that was given up, since it would have had to look
+// into too many texts.
+func SearchTooSlow(err error) error {
+	return fault.Wrap(err, fault.Invalid, "This search takes too long: its words are in very many texts. Add a word that is in fewer, or narrow it by time, folder or tag.").
+		WithCode("search_too_slow").With("field", "q")
 }
 
 // searchOff is the fault of whoever looks for something that only the server's own search

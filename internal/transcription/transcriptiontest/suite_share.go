@@ -93,6 +93,9 @@ func testShares(t *testing.T, w World) {
 	if matches, err := w.Matches(ctx, other, []uuid.UUID{tr.ID}, "xylophones"); err != nil || len(matches) != 1 {
 		t.Errorf("found %v, %v", matches, err)
 	}
+	if page, err := w.Transcriptions(ctx, other, transcription.Filter{Shared: true, Query: "xylophones", Limit: 10}); err != nil || len(page) != 1 {
+		t.Errorf("among what is shared there are %v, %v", page, err)
+	}
 	list, err := w.Shares(ctx, owner, of)
 	must(t, err)
 	if len(list) != 3 || !slices.IsSortedFunc(list, func(a, b transcription.Share) int { return cmpText(a.Email, b.Email) }) {
