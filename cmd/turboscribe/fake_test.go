@@ -151,7 +151,7 @@ func (f *fake) auth(w http.ResponseWriter, r *http.Request, path string) {
 	f.tokens++
 	f.token, f.refresh = fmt.Sprintf("access-%d", f.tokens), fmt.Sprintf("refresh-%d", f.tokens)
 	http.SetCookie(w, &http.Cookie{Name: "ts_access", Value: f.token, Path: "/", HttpOnly: true})
-	http.SetCookie(w, &http.Cookie{Name: "ts_refresh", Value: f.refresh, Path: "/api/v1/auth", HttpOnly: true})
+	http.SetCookie(w, &http.Cookie{Name: "ts_refresh", Value: f.refresh, Path: "/", HttpOnly: true})
 	answer(w, 200, map[string]any{"userId": "u1", "token": f.token, "expiresAt": time.Now().Add(f.lifetime).UTC()})
 }
 

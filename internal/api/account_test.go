@@ -40,7 +40,7 @@ func TestCookies_followTheScheme(t *testing.T) {
 		access, refresh string
 		secure          bool
 	}{
-		{"https", "https://scribe.example.com", false, "__Host-ts_access", "__Secure-ts_refresh", true},
+		{"https", "https://scribe.example.com", false, "__Host-ts_access", "__Host-ts_refresh", true},
 		{"http on this host", "http://localhost:8080", false, "ts_access", "ts_refresh", false},
 		{"http on this host by address", "http://127.0.0.1:8080/", false, "ts_access", "ts_refresh", false},
 		{"http on this host by IPv6", "http://[::1]:8080", false, "ts_access", "ts_refresh", false},
@@ -59,8 +59,8 @@ func TestCookies_followTheScheme(t *testing.T) {
 				ttl    time.Duration
 				script bool // may read it
 			}{
-				tt.access: {"/", 10 * time.Minute, false}, tt.refresh: {"/api/v1/auth", 30 * 24 * time.Hour, false},
-				strings.TrimSuffix(tt.refresh, "refresh") + "device":      {"/api/v1/auth", 365 * 24 * time.Hour, false},
+				tt.access: {"/", 10 * time.Minute, false}, tt.refresh: {"/", 30 * 24 * time.Hour, false},
+				strings.TrimSuffix(tt.refresh, "refresh") + "device":      {"/", 365 * 24 * time.Hour, false},
 				strings.TrimSuffix(tt.access, "ts_access") + "csrf_token": {"/", 30 * 24 * time.Hour, true},
 			} {
 				c := found[name]
@@ -236,7 +236,7 @@ func TestRefresh_rotates(t *testing.T) {
 	w.clock.advance(time.Second)
 	got = w.refresh(t, first)
 	got.expect(t, 401, "session_reused")
-	if c := got.cookies()["ts_refresh"]; c == nil || c.MaxAge >= 0 || c.Path != "/api/v1/auth" {
+	if c := got.cookies()["ts_refresh"]; c == nil || c.MaxAge >= 0 || c.Path != "/" {
 		t.Errorf("the cookie is not taken back: %v", c)
 	}
 	w.refresh(t, second).expect(t, 401, "session_expired")

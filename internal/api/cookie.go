@@ -29,10 +29,10 @@ type cookies struct {
 // would be for everybody to read on the way.
 func newCookies(public *url.URL, insecure bool) (cookies, error) {
 	if public.Scheme == "https" {
-		// The refresh token goes to the sign-in routes only, and __Host- would have
-		// it sent with every request.
+		// With this prefix no neighbouring host can plant one of its own. It demands the
+		// path /, so that all of them come with every request.
 		return cookies{
-			access: "__Host-ts_access", refresh: "__Secure-ts_refresh", csrf: "__Host-csrf_token", device: "__Secure-ts_device",
+			access: "__Host-ts_access", refresh: "__Host-ts_refresh", csrf: "__Host-csrf_token", device: "__Host-ts_device",
 			handshake: "__Host-ts_handshake", link: "__Host-ts_link_", secure: true,
 		}, nil
 	}
@@ -51,22 +51,22 @@ func loopback(host string) bool {
 // set hands a sign-in to a browser.
 func (k cookies) set(c echo.Context, g *auth.Grant) {
 	c.SetCookie(k.cookie(k.access, g.Access, "/", g.AccessExpires))
-	c.SetCookie(k.cookie(k.refresh, g.Refresh, authPath, g.RefreshExpires))
+	c.SetCookie(k.cookie(k.refresh, g.Refresh, "/", g.RefreshExpires))
 	c.SetCookie(k.readable(k.csrf, g.CSRF, "/", g.RefreshExpires))
 	if g.Device != "" {
-		c.SetCookie(k.cookie(k.device, g.Device, authPath, g.DeviceExpires))
+		c.SetCookie(k.cookie(k.device, g.Device, "/", g.DeviceExpires))
 	}
 }
 
 // clear takes it back.
 func (k cookies) clear(c echo.Context) {
-	k.remove(c, k.access, "/")
-	k.remove(c, k.refresh, authPath)
-	k.remove(c, k.csrf, "/")
+	k.remove(c, k.access)
+	k.remove(c, k.refresh)
+	k.remove(c, k.csrf)
 }
 
-func (k cookies) remove(c echo.Context, name, path string) {
-	gone := k.cookie(name, "", path, time.Unix(1, 0)) //nolint:gosec // the flags are those of the cookie that goes
+func (k cookies) remove(c echo.Context, name string) {
+	gone := k.cookie(name, "", "/", time.Unix(1, 0)) //nolint:gosec // the flags are those of the cookie that goes
 	gone.MaxAge = -1
 	c.SetCookie(gone)
 }
@@ -76,7 +76,7 @@ func (k cookies) setHandshake(c echo.Context, off *auth.Handoff) {
 	c.SetCookie(k.cookie(k.handshake, off.Token, "/", off.Expires))
 }
 
-func (k cookies) clearHandshake(c echo.Context) { k.remove(c, k.handshake, "/") }
+func (k cookies) clearHandshake(c echo.Context) { k.remove(c, k.handshake) }
 
 func (k cookies) cookie(name, value, path string, expires time.Time) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // Secure follows the scheme, see newCookies

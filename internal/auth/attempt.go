@@ -50,8 +50,8 @@ func ofAnybody(name, all, network string) []rate.Bucket {
 	return append(buckets, slower("anything from "+network, step{100, 6 * time.Second})...)
 }
 
-// beginAgain is begin for whoever has signed in: browsers send the cookie of a device with
-// sign-ins only, and a sign-in proves as much. It has attempts of its own as a device has.
+// beginAgain is begin for whoever has signed in, which proves as much as a device that is
+// known, and is there for programs too. It has attempts of its own as a device has.
 func (s *Service) beginAgain(ctx context.Context, who Actor) (attempt, error) {
 	a, wait := s.attempt(ctx, ofKnown("sign-in "+who.SessionID.String()))
 	return a, tooManyAttempts(wait, "")

@@ -200,7 +200,7 @@ func TestService_Login_atOnce(t *testing.T) {
 }
 
 // TestService_ChangePassword_underAttack: while others guessed a password, its owner could
-// not change it. Browsers do not send the cookie of a device there, so that the owner stood
+// not change it. Browsers did not send the cookie of a device there, so that the owner stood
 // in one line with the attack, and was told to use the very device.
 func TestService_ChangePassword_underAttack(t *testing.T) {
 	t.Parallel()
@@ -284,4 +284,54 @@ func (m mailed) devices(t *testing.T, n int) (known []string) {
 		known = append(known, m.login(t, ada, password, "").Device)
 	}
 	return known
+}
+
+// TestService_FinishSignIn_manyDevices: codes have one count over all devices of an account,
+// and those from before the factor are none.
+func TestService_FinishSignIn_manyDevices(t *testing.T) {
+	t.Parallel()
+	m := newMailed(t)
+	e := &enrolled{mailed: m, here: register(t, m.Service)}
+	before := e.devices(t, 50)
+	e.enrol(t)
+	var known []string
+	for range 50 {
+		e.advance(time.Minute)
+		known = append(known, e.finish(t, e.challenge(t), e.app.code(e.Now()), "").Device)
+	}
+	e.advance(24 * time.Hour)
+	challenge := e.challenge(t)
+	for name, devices := range map[string][]string{"from before": before, "known": known} {
+		compared := 0
+		for i, device := range devices {
+			for range 10 {
+				_, err := e.FinishSignIn(from(t, fmt.Sprintf("10.0.%d.1", i), device), challenge, "no code")
+				if code(err) == "wrong_code" {
+					compared++
+				}
+			}
+		}
+		if compared != 5 {
+			t.Errorf("devices %s: %d codes were compared at once, want 5", name, compared)
+		}
+	}
+}
+
+// TestService_RemoveFactor_manySignIns: nor has each sign-in a count of its own.
+func TestService_RemoveFactor_manySignIns(t *testing.T) {
+	t.Parallel()
+	e := newEnrolled(t)
+	compared := 0
+	for range 10 {
+		who := e.who(t, e.finish(t, e.challenge(t), e.app.code(e.Now()), ""))
+		e.advance(30 * time.Second)
+		for range 10 {
+			if err := e.RemoveFactor(t.Context(), who, password, "000000"); code(err) == "wrong_code" {
+				compared++
+			}
+		}
+	}
+	if compared > 10 {
+		t.Errorf("%d codes were compared in five minutes", compared)
+	}
 }
