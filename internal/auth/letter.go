@@ -33,7 +33,8 @@ func (s *Service) letter(ctx context.Context, m *Mail) (*Letter, error) {
 		return s.notice(m, "Your account has another API key", "An API key was made for your account, with which a program can do some of what you may; your keys are listed where you manage it."), nil
 	case HandOverNotice:
 		return s.notice(m, "Your account has no password any more", "Your account was signed in to by another provider, which knows this address as yours. Nobody had proved to have both the address and the password, "+
-			"so that whoever opened the account may have been somebody else: the password, API keys, other providers and sign-ins are gone. You can set a password by a mail."), nil
+			"so that whoever opened the account may have been somebody else: the password, API keys, other providers and sign-ins are gone. "+
+			"What is in the account, and with whom it is shared, is as it was: look at that, and at its webhooks. You can set a password by a mail."), nil
 	case FactorNotice:
 		return s.notice(m, "Your account has a second factor", "Signing in to your account needs a code of an authenticator app from now on, and other devices were signed out."), nil
 	case NoFactorNotice:
