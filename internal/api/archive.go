@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
 	"slices"
 
@@ -192,11 +193,7 @@ func (a *archive) folders() error {
 	if err != nil {
 		return err
 	}
-	items := make([]folderJSON, len(found))
-	for i, f := range found {
-		items[i] = newFolderJSON(f)
-	}
-	if err := a.file("folders.json", items); err != nil {
+	if err := a.file("folders.json", each(found, func(f *transcription.Folder) folderJSON { return newFolderJSON(*f) })); err != nil {
 		return err
 	}
 	kept, err := a.transcriptions.Retention(a.ctx, a.who)
@@ -330,32 +327,18 @@ type archivedRevisionJSON struct {
 }
 
 func (a *archive) revisions(folder string, t *transcription.Transcription) error {
-	f := transcription.RevisionFilter{Limit: archivePage}
-	return list(a, folder+"revisions.json", func() ([]archivedRevisionJSON, error) {
-		found, err := a.transcriptions.Revisions(a.ctx, a.who, t.ID, f)
-		if err != nil {
-			return nil, err
-		}
-		items := make([]archivedRevisionJSON, len(found))
-		for i, r := range each(found, newRevisionJSON) {
-			f.Before = r.Revision
-			if items[i], err = a.revision(t, r); err != nil {
-				return nil, err
+	next, stop := iter.Pull2(a.transcriptions.RevisionTexts(a.ctx, a.who, t.ID))
+	defer stop()
+	return list(a, folder+"revisions.json", func() (items []archivedRevisionJSON, err error) {
+		for len(items) < archivePage && err == nil {
+			r, failure, ok := next()
+			if !ok {
+				return items, nil
 			}
+			items, err = append(items, archivedRevisionJSON{newRevisionJSON(&r.Revision), r.Text}), failure
 		}
-		return items, nil
+		return items, err
 	})
-}
-
-func (a *archive) revision(t *transcription.Transcription, r revisionJSON) (archivedRevisionJSON, error) {
-	at, err := a.transcriptions.At(a.ctx, a.who, t.ID, r.Revision)
-	if fault.Is(err, fault.Conflict) {
-		return archivedRevisionJSON{revisionJSON: r}, nil // another run is under way
-	}
-	if err != nil {
-		return archivedRevisionJSON{}, err
-	}
-	return archivedRevisionJSON{r, &at.Text}, nil
 }
 
 // sharing writes who else may come to it, if anybody.

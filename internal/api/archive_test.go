@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,12 @@ func TestExportMe(t *testing.T) {
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(files))); diff != "" {
 		t.Errorf("files: -want +got\n%s", diff)
+	}
+	described := w.do(t, call{path: "/api/v1/openapi.yaml"}).body
+	for name := range files {
+		if file := path.Base(name); !strings.HasPrefix(file, "recording-") && !strings.Contains(described, file+"`") {
+			t.Errorf("the description has no %s", file)
+		}
 	}
 	for name, content := range files {
 		if strings.HasSuffix(name, ".json") && !json.Valid([]byte(content)) {
