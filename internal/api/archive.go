@@ -345,7 +345,7 @@ func (a *archive) revisions(folder string, t *transcription.Transcription) error
 func (a *archive) sharing(folder string, t *transcription.Transcription) error {
 	list, err := a.links.List(a.ctx, a.who, t.ID)
 	if err == nil && len(list) > 0 {
-		err = a.file(folder+"links.json", newGuestLinksJSON(list))
+		err = a.file(folder+"links.json", each(list, newGuestLinkJSON))
 	}
 	if err != nil {
 		return err

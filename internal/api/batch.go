@@ -130,56 +130,22 @@ func (s *Server) createBatch(c echo.Context) error {
 	return answer(c, http.StatusCreated, newBatchDetailJSON(b))
 }
 
+var batchByID = byID[transcription.Batch]{"batch", func(b *transcription.Batch) uuid.UUID { return b.ID }}
+
 func (s *Server) listBatches(c echo.Context) error {
-	limit, cursor, err := readPage(c)
-	if err != nil {
-		return err
-	}
-	before, err := parseMark(cursor)
-	if err != nil {
-		return err
-	}
-	list, err := s.transcriptions.Batches(c.Request().Context(), actor(c), before, limit)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, newPageJSON(list, limit, newBatchJSON, func(b *transcription.Batch) string { return formatMark(b.ID) }))
+	return listByID(c, batchByID, s.transcriptions.Batches, newBatchJSON)
 }
 
 func (s *Server) showBatch(c echo.Context) error {
-	id, err := readIDOf(c, "batch")
-	if err != nil {
-		return err
-	}
-	b, err := s.transcriptions.Batch(c.Request().Context(), actor(c), id)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, newBatchDetailJSON(b))
+	return showByID(c, batchByID, s.transcriptions.Batch, newBatchDetailJSON)
 }
 
 func (s *Server) closeBatch(c echo.Context) error {
-	id, err := readIDOf(c, "batch")
-	if err != nil {
-		return err
-	}
-	b, err := s.transcriptions.CloseBatch(c.Request().Context(), actor(c), id)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, newBatchDetailJSON(b))
+	return showByID(c, batchByID, s.transcriptions.CloseBatch, newBatchDetailJSON)
 }
 
 func (s *Server) cancelBatch(c echo.Context) error {
-	id, err := readIDOf(c, "batch")
-	if err != nil {
-		return err
-	}
-	b, err := s.transcriptions.CancelBatch(c.Request().Context(), actor(c), id)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, newBatchDetailJSON(b))
+	return showByID(c, batchByID, s.transcriptions.CancelBatch, newBatchDetailJSON)
 }
 
 func (s *Server) deleteBatch(c echo.Context) error {

@@ -84,7 +84,7 @@ func writeError(c echo.Context, status int, f *fault.Error) error {
 	}
 	e := errorJSON{Code: f.Code, Message: f.Message, Details: details, RequestID: h.Get(echo.HeaderXRequestID)}
 	if wantsPage(c) {
-		return writePage(c, status, errorPage, errorCSP, e)
+		return writePage(c, status, errorPage, e)
 	}
 	return c.JSON(status, map[string]any{"status": "error", "error": e})
 }

@@ -43,7 +43,7 @@ func (s *Server) beginSignIn(c echo.Context) error {
 		return err
 	}
 	if led(c.Request()) {
-		return writePage(c, http.StatusOK, beginPage, beginCSP, c.Request().URL.RequestURI())
+		return writePage(c, http.StatusOK, beginPage, c.Request().URL.RequestURI())
 	}
 	off, err := s.auth.BeginSignIn(c.Request().Context(), c.Param("provider"), q.Get("returnTo"))
 	if err != nil {

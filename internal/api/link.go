@@ -8,7 +8,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
-	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -45,14 +44,6 @@ func newGuestLinkJSON(l *transcription.Link) guestLinkJSON {
 	}
 }
 
-func newGuestLinksJSON(list []transcription.Link) []guestLinkJSON {
-	items := make([]guestLinkJSON, len(list))
-	for i := range list {
-		items[i] = newGuestLinkJSON(&list[i])
-	}
-	return items
-}
-
 func (s *Server) createLink(c echo.Context) error {
 	id, err := readID(c)
 	if err != nil {
@@ -85,7 +76,7 @@ func (s *Server) listLinks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, map[string]any{"items": newGuestLinksJSON(list)})
+	return answer(c, http.StatusOK, itemsJSON[guestLinkJSON]{each(list, newGuestLinkJSON)})
 }
 
 func (s *Server) revokeLink(c echo.Context) error {
@@ -93,9 +84,9 @@ func (s *Server) revokeLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	link, err := uuid.Parse(c.Param("link"))
+	link, err := readParam(c, "link", "link")
 	if err != nil {
-		return fault.Wrap(err, fault.NotFound, "There is no link of that id.")
+		return err
 	}
 	if err := s.links.Revoke(c.Request().Context(), actor(c), id, link); err != nil {
 		return err

@@ -47,11 +47,19 @@ var beginHTML string
 var errorHTML string
 
 var (
-	errorPage = template.Must(template.New("error").Parse(errorHTML))
-	errorCSP  = pageCSP(errorHTML, "'none'")
-	beginPage = template.Must(template.New("begin").Parse(beginHTML))
-	beginCSP  = pageCSP(beginHTML, "'none'")
+	errorPage = newTemplate("error", errorHTML)
+	beginPage = newTemplate("begin", beginHTML)
 )
+
+// pageTemplate is a page with its policy.
+type pageTemplate struct {
+	*template.Template
+	csp string
+}
+
+func newTemplate(name, html string) pageTemplate {
+	return pageTemplate{template.Must(template.New(name).Parse(html)), pageCSP(html, "'none'")}
+}
 
 // pageKey is set where people come by themselves, and no script is there to read JSON.
 const pageKey = "page"
@@ -77,12 +85,12 @@ func wantsPage(c echo.Context) bool {
 	return false
 }
 
-func writePage(c echo.Context, status int, page *template.Template, csp string, data any) error {
+func writePage(c echo.Context, status int, page pageTemplate, data any) error {
 	var text strings.Builder
 	if err := page.Execute(&text, data); err != nil {
 		return fmt.Errorf("write a page: %w", err)
 	}
-	c.Response().Header().Set("Content-Security-Policy", csp)
+	c.Response().Header().Set("Content-Security-Policy", page.csp)
 	return c.HTML(status, text.String())
 }
 

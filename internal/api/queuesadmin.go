@@ -19,7 +19,7 @@ type queueJSON struct {
 	PausedBy   *string   `json:"pausedBy"`
 }
 
-func newQueueJSON(q transcription.Queue) queueJSON {
+func newQueueJSON(q *transcription.Queue) queueJSON {
 	out := queueJSON{Name: q.Name, Waiting: q.Waiting, Dispatched: q.Dispatched, Running: q.Running, Paused: q.Paused != nil}
 	if q.Paused != nil {
 		out.PausedAt, out.PausedBy = timestamp(q.Paused.At), orNull(q.Paused.By.String())
@@ -32,11 +32,7 @@ func (s *Server) listQueues(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	items := make([]queueJSON, len(queues))
-	for i, q := range queues {
-		items[i] = newQueueJSON(q)
-	}
-	return answer(c, http.StatusOK, map[string]any{"items": items})
+	return answer(c, http.StatusOK, itemsJSON[queueJSON]{each(queues, newQueueJSON)})
 }
 
 func (s *Server) pauseQueue(c echo.Context) error {
@@ -47,7 +43,7 @@ func (s *Server) pauseQueue(c echo.Context) error {
 	if err := s.audit(c, auth.QueuePaused, map[string]any{"queue": q.Name}); err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newQueueJSON(q))
+	return answer(c, http.StatusOK, newQueueJSON(&q))
 }
 
 func (s *Server) resumeQueue(c echo.Context) error {
@@ -58,5 +54,5 @@ func (s *Server) resumeQueue(c echo.Context) error {
 	if err := s.audit(c, auth.QueueResumed, map[string]any{"queue": q.Name}); err != nil {
 		return err
 	}
-	return answer(c, http.StatusOK, newQueueJSON(q))
+	return answer(c, http.StatusOK, newQueueJSON(&q))
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/turboscribe/turboscribe/internal/auth"
-	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -81,9 +80,9 @@ func (s *Server) deleteShare(of target) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		id, err := uuid.Parse(c.Param("share"))
+		id, err := readParam(c, "share", "share")
 		if err != nil {
-			return fault.Wrap(err, fault.NotFound, "There is no share of that id.")
+			return err
 		}
 		if err := s.transcriptions.Unshare(c.Request().Context(), actor(c), t, id); err != nil {
 			return err

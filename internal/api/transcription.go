@@ -79,9 +79,12 @@ func (s *Server) deleted(c echo.Context, id uuid.UUID) error {
 // readID returns the id of the path, which names a transcription.
 func readID(c echo.Context) (uuid.UUID, error) { return readIDOf(c, "transcription") }
 
-// readIDOf returns the id of the path. What is no id names nothing.
-func readIDOf(c echo.Context, thing string) (uuid.UUID, error) {
-	text := c.Param("id")
+// readIDOf returns the id of the path.
+func readIDOf(c echo.Context, thing string) (uuid.UUID, error) { return readParam(c, "id", thing) }
+
+// readParam returns an id of the path by its name there. What is no id names nothing.
+func readParam(c echo.Context, name, thing string) (uuid.UUID, error) {
+	text := c.Param(name)
 	id, err := uuid.Parse(text)
 	if err != nil || !strings.EqualFold(id.String(), text) {
 		return uuid.Nil, fault.New(fault.NotFound, "There is no %s of that id.", thing)

@@ -48,32 +48,18 @@ func (s *Server) createZip(c echo.Context, in bundleJSON, f transcription.Format
 	return answer(c, http.StatusAccepted, newZipJSON(z))
 }
 
+var zipByID = byID[transcription.Zip]{"export", func(z *transcription.Zip) uuid.UUID { return z.ID }}
+
 func (s *Server) listZips(c echo.Context) error {
-	limit, cursor, err := readPage(c)
-	if err != nil {
-		return err
-	}
-	before, err := parseMark(cursor)
-	if err != nil {
-		return err
-	}
-	list, err := s.transcriptions.Zips(c.Request().Context(), actor(c), before, limit)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, newPageJSON(list, limit, newZipJSON, func(z *transcription.Zip) string { return formatMark(z.ID) }))
+	return listByID(c, zipByID, s.transcriptions.Zips, newZipJSON)
 }
 
 func (s *Server) showZip(c echo.Context) error {
-	id, err := readIDOf(c, "export")
-	if err != nil {
-		return err
-	}
-	z, err := s.transcriptions.Zip(c.Request().Context(), actor(c), id)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, newZipJSON(z))
+	return showByID(c, zipByID, s.transcriptions.Zip, newZipJSON)
+}
+
+func (s *Server) cancelZip(c echo.Context) error {
+	return showByID(c, zipByID, s.transcriptions.CancelZip, newZipJSON)
 }
 
 // downloadZip sends the file of a zip.
@@ -91,18 +77,6 @@ func (s *Server) downloadZip(c echo.Context) error {
 	h.Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
 	h.Set(echo.HeaderContentDisposition, attachment("transcripts.zip"))
 	return c.Stream(http.StatusOK, "application/zip", body)
-}
-
-func (s *Server) cancelZip(c echo.Context) error {
-	id, err := readIDOf(c, "export")
-	if err != nil {
-		return err
-	}
-	z, err := s.transcriptions.CancelZip(c.Request().Context(), actor(c), id)
-	if err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, newZipJSON(z))
 }
 
 func (s *Server) deleteZip(c echo.Context) error {

@@ -156,23 +156,30 @@ func (o *Objects) OpenRange(ctx context.Context, object string, from, length int
 	if from < 0 || length < 1 || length > size-from {
 		return nil, fmt.Errorf("get %s: there are no %d bytes from %d on", object, length, from)
 	}
-	return o.openRange(ctx, key, object, from, length, sealed)
+	return o.openRange(ctx, sealedObject{key, object, sealed}, from, length)
+}
+
+// sealedObject is an object that is encrypted.
+type sealedObject struct {
+	key  *Key
+	name string
+	size int64 // as it is stored
 }
 
 // openRange reads all blocks that the range is in.
-func (o *Objects) openRange(ctx context.Context, key *Key, object string, from, length, sealed int64) (io.ReadCloser, error) {
+func (o *Objects) openRange(ctx context.Context, of sealedObject, from, length int64) (io.ReadCloser, error) {
 	first, behind := from/block, (from+length-1)/block+1
-	begin, end := first*sealedBlock, min(behind*sealedBlock, sealed)
-	body, err := o.Bucket.OpenRange(ctx, object, begin, end-begin)
+	begin, end := first*sealedBlock, min(behind*sealedBlock, of.size)
+	body, err := o.Bucket.OpenRange(ctx, of.name, begin, end-begin)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := key.decrypt(object, body, uint32(first)) //nolint:gosec // blocks are counted in 32 bits
+	plain, err := of.key.decrypt(of.name, body, uint32(first)) //nolint:gosec // blocks are counted in 32 bits
 	if err != nil {
 		return nil, errors.Join(err, body.Close())
 	}
 	if _, err := io.CopyN(io.Discard, plain, from-first*block); err != nil {
-		return nil, errors.Join(fmt.Errorf("read %s up to byte %d: %w", object, from, err), body.Close())
+		return nil, errors.Join(fmt.Errorf("read %s up to byte %d: %w", of.name, from, err), body.Close())
 	}
 	return &part{Reader: io.LimitReader(plain, length), Closer: body}, nil
 }
