@@ -18,19 +18,25 @@ import (
 // transcription and a folder; the disabled was an administrator.
 var people = []string{"nobody", "disabled", "guest", "viewer", "user", "other", "shared-read", "shared-edit", "operator", "admin"}
 
-// callers are people, a key of the user's that may read, and somebody who takes the token of
-// a link for one that opens more than what it is of.
-var callers = append(slices.Clone(people), "key", "link")
+// programs are API keys: one of the user's that may read, one of the operator's that may watch the
+// queues, and one of the administrator's that may whatever a key of theirs may.
+var programs = []string{"key", "watch-key", "admin-key"}
+
+// callers are people, programs, and somebody who takes the token of a link for one that opens more
+// than what it is of.
+var callers = slices.Concat(people, programs, []string{"link"})
 
 // mayUse says whom a route is for, whatever it is about.
 var mayUse = map[string][]string{
 	"anybody":   callers,
-	"signed in": append(slices.Clone(people[2:]), "key"),
+	"signed in": slices.Concat(people[2:], programs),
 	"in person": people[2:],
-	"read":      {"key", "viewer", "user", "other", "shared-read", "shared-edit", "operator", "admin"},
-	"write":     {"user", "other", "shared-read", "shared-edit", "operator", "admin"},
+	"read":      {"key", "viewer", "user", "other", "shared-read", "shared-edit", "operator", "admin", "admin-key"},
+	"write":     {"user", "other", "shared-read", "shared-edit", "operator", "admin", "admin-key"},
 	"share":     {"user", "other", "shared-read", "shared-edit", "operator", "admin"},
-	"operate":   {"operator", "admin"},
+	"watch":     {"operator", "admin", "admin-key", "watch-key"},
+	"operate":   {"operator", "admin", "admin-key"},
+	"audit":     {"admin", "admin-key"},
 	"govern":    {"admin"},
 }
 
@@ -84,7 +90,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/api-keys", who: "in person", status: 400, code: "invalid_name", body: `{"name":"","scopes":[]}`},
 		{route: "DELETE /api/v1/api-keys/:id", who: "in person", status: 204, path: "/api/v1/api-keys/{key}", own: true},
 
-		{route: "POST /api/v1/files/upload-token", who: "write", status: 201},
+		{route: "POST /api/v1/files/upload-token", who: "share", status: 201},
 		{route: "POST /api/v1/files/upload", who: "write", status: 415, code: "not_multipart", body: "{}"},
 		{route: "GET /api/v1/transcriptions", who: "read", status: 200},
 		{route: "GET /api/v1/transcriptions/:id", who: "read", status: 200, path: "/api/v1/transcriptions/{id}", own: true, shared: "read"},
@@ -96,7 +102,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/batches/:id/cancel", who: "write", status: 200, path: "/api/v1/batches/{batch}/cancel", own: true},
 		{route: "DELETE /api/v1/batches/:id", who: "write", status: 204, path: "/api/v1/batches/{batch}", own: true},
 		{route: "GET /api/v1/folders", who: "read", status: 200},
-		{route: "POST /api/v1/folders", who: "write", status: 201, body: `{"name":"Talks"}`},
+		{route: "POST /api/v1/folders", who: "write", status: 201, body: `{"name":"Talks of {actor}"}`},
 		{route: "PUT /api/v1/folders/:id", who: "write", status: 200, path: "/api/v1/folders/{folder}", body: `{"name":"Talks"}`, own: true},
 		{route: "DELETE /api/v1/folders/:id", who: "write", status: 204, path: "/api/v1/folders/{folder}", own: true},
 		{route: "PUT /api/v1/folders/:id/retention", who: "write", status: 200, path: "/api/v1/folders/{folder}/retention", body: `{"mediaDays":7}`, own: true},
@@ -147,7 +153,7 @@ func accessTable() []accessRow {
 		{route: "DELETE /api/v1/exports/:id", who: "read", status: 204, path: "/api/v1/exports/{zip}", own: true},
 		{route: "DELETE /api/v1/transcriptions/:id", who: "write", status: 204, path: "/api/v1/transcriptions/{id}", own: true},
 
-		{route: "GET /api/v1/admin/queues", who: "operate", status: 200},
+		{route: "GET /api/v1/admin/queues", who: "watch", status: 200},
 		{route: "POST /api/v1/admin/queues/:name/pause", who: "operate", status: 200, path: "/api/v1/admin/queues/merge/pause"},
 		{route: "POST /api/v1/admin/queues/:name/resume", who: "operate", status: 200, path: "/api/v1/admin/queues/merge/resume"},
 		{route: "GET /api/v1/admin/users", who: "operate", status: 200},
@@ -155,7 +161,7 @@ func accessTable() []accessRow {
 		{route: "PATCH /api/v1/admin/users/:id", who: "govern", status: 200, path: "/api/v1/admin/users/{person}", body: `{"role":"user"}`},
 		{route: "DELETE /api/v1/admin/users/:id", who: "govern", status: 200, path: "/api/v1/admin/users/{person}"},
 		{route: "DELETE /api/v1/admin/users/:id/second-factor", who: "govern", status: 404, code: "not_found", path: "/api/v1/admin/users/{person}/second-factor"},
-		{route: "GET /api/v1/admin/audit", who: "govern", status: 200},
+		{route: "GET /api/v1/admin/audit", who: "audit", status: 200},
 
 		{route: "GET /api/v1/webhooks", who: "read", status: 200},
 		{route: "POST /api/v1/webhooks", who: "write", status: 201, body: hook},
@@ -177,9 +183,9 @@ func accessTable() []accessRow {
 		{route: "GET /livez", who: "anybody", status: 200},
 		{route: "GET /readyz", who: "anybody", status: 200},
 	}
-	for _, method := range []string{"GET", "POST", "DELETE"} {
+	for method, who := range map[string]string{"GET": "watch", "POST": "operate", "DELETE": "operate"} {
 		for _, path := range []string{"", "/*"} {
-			table = append(table, accessRow{route: method + " /admin/queues" + path, who: "operate", status: 200})
+			table = append(table, accessRow{route: method + " /admin/queues" + path, who: who, status: 200})
 		}
 	}
 	return table
@@ -196,7 +202,7 @@ func (r accessRow) expected(actor string) (status int, code string) {
 		return http.StatusUnauthorized, "account_disabled"
 	case actor == "link":
 		return http.StatusUnauthorized, "token_invalid"
-	case (r.who == "in person" || r.who == "share") && actor == "key":
+	case (r.who == "in person" || r.who == "share") && slices.Contains(programs, actor):
 		return http.StatusForbidden, "key_not_allowed"
 	case !slices.Contains(mayUse[r.who], actor):
 		return http.StatusForbidden, "forbidden"

@@ -108,7 +108,7 @@ func (s *Server) routes() []route {
 		{"POST", root + "/api-keys", s.createAPIKey, inPerson, small},
 		{"DELETE", root + "/api-keys/:id", s.deleteAPIKey, inPerson, small},
 
-		{"POST", uploadPath + "-token", s.uploadToken, write, small},
+		{"POST", uploadPath + "-token", s.uploadToken, share, small},
 		{"POST", uploadPath, s.admitted(s.upload), write, streamed},
 		{"GET", root + "/transcriptions", s.listTranscriptions, read, small},
 		{"GET", root + "/transcriptions/:id", s.showTranscription, read, small},

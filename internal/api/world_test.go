@@ -231,6 +231,9 @@ func (w *world) people(t *testing.T) {
 	}
 	w.tokens["admin"], w.ids["admin"] = g.Access, g.UserID
 	_, w.tokens["key"] = w.addKey(t)
+	w.tokens["watch-key"] = w.addKeyOf(t, "operator", auth.WatchQueues)
+	w.tokens["admin-key"] = w.addKeyOf(t, "admin",
+		auth.ReadTranscriptions, auth.WriteTranscriptions, auth.Prioritize, auth.WatchQueues, auth.ManageQueues, auth.ReadUsers, auth.ReadAudit)
 	yes := true
 	w.change(t, "disabled", auth.UserChange{Disabled: &yes})
 }
