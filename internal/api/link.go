@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -61,9 +60,6 @@ func (s *Server) createLink(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.audit(c, auth.LinkCreated, map[string]any{"access": l.Access}); err != nil {
-		return err
-	}
 	return answer(c, http.StatusCreated, createdLinkJSON{newGuestLinkJSON(l), s.public + "/s/" + token, token})
 }
 
@@ -89,9 +85,6 @@ func (s *Server) revokeLink(c echo.Context) error {
 		return err
 	}
 	if err := s.links.Revoke(c.Request().Context(), actor(c), id, link); err != nil {
-		return err
-	}
-	if err := s.audit(c, auth.LinkRevoked, nil); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
 
@@ -67,9 +66,6 @@ func (s *Server) createShare(of target) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if err := s.audit(c, auth.ShareGiven, map[string]any{"access": share.Access}); err != nil {
-			return err
-		}
 		return answer(c, http.StatusCreated, newShareJSON(share))
 	}
 }
@@ -85,9 +81,6 @@ func (s *Server) deleteShare(of target) echo.HandlerFunc {
 			return err
 		}
 		if err := s.transcriptions.Unshare(c.Request().Context(), actor(c), t, id); err != nil {
-			return err
-		}
-		if err := s.audit(c, auth.ShareRevoked, nil); err != nil {
 			return err
 		}
 		return c.NoContent(http.StatusNoContent)

@@ -113,6 +113,7 @@ func newWorld(t *testing.T, change ...func(*api.Options)) *world {
 		objects: &fakeObjects{sums: map[string]string{}}, provider: &door{idle{}},
 		tokens: map[string]string{"nobody": ""}, ids: map[string]uuid.UUID{},
 	}
+	w.store.AuditTo(w.accounts.AddEntry)
 	w.receipts = &privacytest.Store{Accounts: w.accounts}
 	w.store.Install(transcription.DemoModel, "small")
 	w.feed = transcription.NewFeed(w.store, transcription.FeedOptions{Every: 50 * time.Millisecond, Pause: time.Millisecond})

@@ -55,6 +55,13 @@ func audit(ctx context.Context, idb bun.IDB, e auth.Entry) error {
 	return err
 }
 
+// auditRequest adds an entry of what the request of ctx does, in its transaction.
+func auditRequest(ctx context.Context, tx bun.Tx, e auth.Entry) error {
+	o := auth.OriginOf(ctx)
+	e.IP, e.RequestID = o.IP, o.RequestID
+	return audit(ctx, tx, e)
+}
+
 // optional returns NULL for the zero id. bun.NullZero panics where it is given an array.
 func optional(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 

@@ -43,7 +43,7 @@ func lockOwn(ctx context.Context, tx bun.Tx, owner, id uuid.UUID) error {
 	return none(err, "There is no transcription %s.", id)
 }
 
-// CreateLink inserts a link to a transcription of the owner's and sets its time. NotFound:
+// CreateLink inserts a link to a transcription of the owner's, which the audit log tells, and sets its time. NotFound:
 // there is no such transcription. Conflict too_many_links.
 func (db *DB) CreateLink(ctx context.Context, owner uuid.UUID, l *transcription.Link) error {
 	row := &linkRow{
@@ -60,7 +60,10 @@ func (db *DB) CreateLink(ctx context.Context, owner uuid.UUID, l *transcription.
 		if err != nil {
 			return err
 		}
-		return tx.NewInsert().Model(row).Returning("created_at").Scan(ctx)
+		if err := tx.NewInsert().Model(row).Returning("created_at").Scan(ctx); err != nil {
+			return err
+		}
+		return auditRequest(ctx, tx, auth.Entry{Action: auth.LinkCreated, UserID: owner, Details: map[string]any{"access": l.Access}})
 	})
 	l.CreatedAt = row.CreatedAt.UTC()
 	return wrap(err, "create link %s", l.ID)
@@ -78,7 +81,7 @@ func (db *DB) Links(ctx context.Context, owner, id uuid.UUID) ([]transcription.L
 	return each(rows, linkRow.domain), wrap(err, "list the links to %s", id)
 }
 
-// DeleteLink deletes a link to a transcription of the owner's. NotFound: there is none.
+// DeleteLink deletes a link to a transcription of the owner's, which the audit log tells. NotFound: there is none.
 func (db *DB) DeleteLink(ctx context.Context, owner, id, link uuid.UUID) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := lockOwn(ctx, tx, owner, id); err != nil {
@@ -88,7 +91,10 @@ func (db *DB) DeleteLink(ctx context.Context, owner, id, link uuid.UUID) error {
 		if err == nil && n == 0 {
 			err = fault.New(fault.NotFound, "There is no link %s.", link)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return auditRequest(ctx, tx, auth.Entry{Action: auth.LinkRevoked, UserID: owner})
 	})
 	return wrap(err, "delete link %s", link)
 }

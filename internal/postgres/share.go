@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -51,7 +52,7 @@ func lockTarget(ctx context.Context, tx bun.Tx, owner uuid.UUID, t transcription
 }
 
 // PutShare inserts a share of something of the owner's, or changes the access of the one with
-// the same address, whose ID and time s then has. NotFound: there is nothing of that id.
+// the same address, whose ID and time s then has; the audit log tells that. NotFound: there is nothing of that id.
 // Conflict too_many_shares.
 func (db *DB) PutShare(ctx context.Context, owner uuid.UUID, s *transcription.Share) error {
 	row := &shareRow{ID: s.ID, OwnerID: owner, TranscriptionID: s.TranscriptionID, FolderID: s.FolderID, Email: clean(s.Email), Access: s.Access}
@@ -70,7 +71,10 @@ func (db *DB) PutShare(ctx context.Context, owner uuid.UUID, s *transcription.Sh
 		if s.FolderID != uuid.Nil {
 			key = "CONFLICT (folder_id, email) DO UPDATE"
 		}
-		return tx.NewInsert().Model(row).On(key).Set("access = EXCLUDED.access").Returning("id, created_at").Scan(ctx)
+		if err := tx.NewInsert().Model(row).On(key).Set("access = EXCLUDED.access").Returning("id, created_at").Scan(ctx); err != nil {
+			return err
+		}
+		return auditRequest(ctx, tx, auth.Entry{Action: auth.ShareGiven, UserID: owner, Details: map[string]any{"access": s.Access}})
 	})
 	s.ID, s.CreatedAt = row.ID, row.CreatedAt.UTC()
 	return wrap(err, "share with somebody")
@@ -91,7 +95,7 @@ func (db *DB) Shares(ctx context.Context, owner uuid.UUID, t transcription.Targe
 	return each(rows, shareRow.domain), wrap(err, "list shares")
 }
 
-// DeleteShare deletes a share of something of the owner's. NotFound: there is none.
+// DeleteShare deletes a share of something of the owner's, which the audit log tells. NotFound: there is none.
 func (db *DB) DeleteShare(ctx context.Context, owner uuid.UUID, t transcription.Target, id uuid.UUID) error {
 	err := db.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := lockTarget(ctx, tx, owner, t); err != nil {
@@ -108,6 +112,9 @@ func (db *DB) DeleteShare(ctx context.Context, owner uuid.UUID, t transcription.
 			err = fault.New(fault.NotFound, "There is no share %s.", id)
 		}
 		if err != nil {
+			return err
+		}
+		if err := auditRequest(ctx, tx, auth.Entry{Action: auth.ShareRevoked, UserID: owner}); err != nil {
 			return err
 		}
 		if t.FolderID != uuid.Nil {

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,5 +110,39 @@ func TestDB_DeleteAccount_leavesTextsOfOthers(t *testing.T) {
 	ok(t, err)
 	if len(list) != 1 || list[0].By != (transcription.Actor{Kind: transcription.ByUser}) {
 		t.Errorf("got %+v", list)
+	}
+}
+
+// A share, or a link, that was made and is not told of in the audit log cannot be: they are one
+// transaction.
+func TestDB_sharing_isAudited(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	ctx := auth.WithOrigin(t.Context(), auth.Origin{IP: "192.0.2.1", RequestID: "r1"})
+	tr := addTranscription(t, db, addUser(t, db))
+	s := &transcription.Share{ID: newID(t), Target: transcription.Target{TranscriptionID: tr.ID}, Email: "ann@example.com", Access: transcription.ToRead}
+	l := &transcription.Link{ID: newID(t), TranscriptionID: tr.ID, Access: transcription.ToEdit}
+	execSQL(t, db, "ALTER TABLE audit ADD CONSTRAINT nothing CHECK (action NOT IN ('share.given', 'link.created')) NOT VALID")
+	if db.PutShare(ctx, tr.OwnerID, s) == nil || db.CreateLink(ctx, tr.OwnerID, l) == nil {
+		t.Error("something was shared that nothing tells of")
+	}
+	if n := readSQL[int](t, db, "SELECT (SELECT count(*) FROM shares) + (SELECT count(*) FROM links)"); n != 0 {
+		t.Errorf("%d shares and links are there", n)
+	}
+	execSQL(t, db, "ALTER TABLE audit DROP CONSTRAINT nothing")
+	ok(t, db.PutShare(ctx, tr.OwnerID, s))
+	ok(t, db.CreateLink(ctx, tr.OwnerID, l))
+	ok(t, db.DeleteShare(ctx, tr.OwnerID, s.Target, s.ID))
+	ok(t, db.DeleteLink(ctx, tr.OwnerID, tr.ID, l.ID))
+	entries, err := db.Entries(ctx, auth.EntryFilter{UserID: tr.OwnerID, Limit: 10})
+	ok(t, err)
+	var told []auth.Action
+	for _, e := range entries {
+		if told = append(told, e.Action); e.IP != "192.0.2.1" || e.RequestID != "r1" {
+			t.Errorf("got %+v", e)
+		}
+	}
+	if want := []auth.Action{auth.LinkRevoked, auth.ShareRevoked, auth.LinkCreated, auth.ShareGiven}; !slices.Equal(told, want) {
+		t.Errorf("the audit log tells %v, want %v", told, want)
 	}
 }

@@ -43,7 +43,7 @@ func (s *Store) CreateLink(ctx context.Context, owner uuid.UUID, l *transcriptio
 	}
 	l.CreatedAt = s.now()
 	s.links[l.ID] = *l
-	return nil
+	return s.audit(ctx, auth.Entry{Action: auth.LinkCreated, UserID: owner, Details: map[string]any{"access": l.Access}})
 }
 
 func (s *Store) linksTo(id uuid.UUID) (found []transcription.Link) {
@@ -83,7 +83,7 @@ func (s *Store) DeleteLink(ctx context.Context, owner, id, link uuid.UUID) error
 		return errNoLink
 	}
 	delete(s.links, link)
-	return nil
+	return s.audit(ctx, auth.Entry{Action: auth.LinkRevoked, UserID: owner})
 }
 
 // LinkByHash implements transcription.Store.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -102,7 +103,7 @@ func (s *Store) PutShare(ctx context.Context, owner uuid.UUID, one *transcriptio
 		s.shares = map[uuid.UUID]share{}
 	}
 	s.shares[one.ID] = share{*one, owner}
-	return nil
+	return s.audit(ctx, auth.Entry{Action: auth.ShareGiven, UserID: owner, Details: map[string]any{"access": one.Access}})
 }
 
 // Shares implements transcription.Store.
@@ -139,7 +140,7 @@ func (s *Store) DeleteShare(ctx context.Context, owner uuid.UUID, of transcripti
 			s.rows[t.ID] = t
 		}
 	}
-	return nil
+	return s.audit(ctx, auth.Entry{Action: auth.ShareRevoked, UserID: owner})
 }
 
 // Received implements transcription.Store.

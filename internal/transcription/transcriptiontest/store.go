@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/turboscribe/turboscribe/internal/auth"
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )
@@ -45,6 +46,7 @@ type Store struct {
 	paused    map[string]*transcription.Pause
 	broken    func(context.Context) error
 	watch     func()
+	log       func(context.Context, auth.Entry) error
 	told      time.Time // by now, last
 }
 
@@ -72,6 +74,23 @@ func (s *Store) Watch(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watch = f
+}
+
+// AuditTo has the entries of the audit log added by f; without it there is none.
+func (s *Store) AuditTo(f func(context.Context, auth.Entry) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = f
+}
+
+// audit adds an entry of what the request of ctx does.
+func (s *Store) audit(ctx context.Context, e auth.Entry) error {
+	if s.log == nil {
+		return nil
+	}
+	o := auth.OriginOf(ctx)
+	e.IP, e.RequestID = o.IP, o.RequestID
+	return s.log(ctx, e)
 }
 
 // lock begins a call. Like a database it does nothing for who has gone.
