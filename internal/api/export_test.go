@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+
+	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
 // Strict is for tests.
@@ -24,3 +26,6 @@ func (s *Server) Routes() []string {
 	slices.Sort(found)
 	return found
 }
+
+// StatusOf is how HTTP calls a kind of fault.
+func StatusOf(k fault.Kind) int { return statuses[k] }

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
-
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
 )

@@ -144,7 +144,7 @@ func (x texts) spliceTail(ctx context.Context, tx bun.Tx, id uuid.UUID, splices 
 		s.At -= from
 		return s
 	})
-	return x.writeSegments(ctx, tx, id, from, endless, transcription.Apply(tail, moved))
+	return x.writeSegments(ctx, tx, id, from, transcription.Apply(tail, moved))
 }
 
 // renew makes what another run has heard the text of a locked transcription of which
@@ -164,7 +164,7 @@ func (x texts) renew(ctx context.Context, tx bun.Tx, ref transcription.Ref, p pa
 		return false, err
 	}
 	if !p.Edited {
-		return false, x.writeSegments(ctx, tx, ref.ID, 0, endless, heard)
+		return false, x.writeSegments(ctx, tx, ref.ID, 0, heard)
 	}
 	back := transcription.Change{After: p.Revision + 1, Kind: transcription.ByKeeping, Of: p.Revision, Splices: transcription.Reverse(splices)}
 	return true, x.addRevision(ctx, tx, ref, back, by)

@@ -213,7 +213,7 @@ func (x texts) settle(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent
 		return q.Apply(text).Set("warnings = ?", newWarnings(t.Warnings)).Set("coverage = ?", newCoverage(t.Coverage)).Set("earlier = NULL")
 	}
 	if !p.Earlier {
-		return set, x.writeSegments(ctx, tx, ref.ID, 0, endless, t.Segments)
+		return set, x.writeSegments(ctx, tx, ref.ID, 0, t.Segments)
 	}
 	kept, err := x.renew(ctx, tx, ref, p, t.Segments, holder(l))
 	if err != nil || !kept {

@@ -196,12 +196,9 @@ func replaceSegments(ctx context.Context, tx bun.Tx, rows []segmentRow) error {
 	return nil
 }
 
-// endless is behind every segment.
-const endless = math.MaxInt32
-
-// writeSegments puts list into the place of the segments from index from up to to.
-func (x texts) writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from, to int, list []transcription.Segment) error {
-	_, err := tx.NewDelete().Model((*segmentRow)(nil)).Where("transcription_id = ?", id).Where("index >= ?", from).Where("index < ?", to).Exec(ctx)
+// writeSegments puts list into the place of the segments from index from on.
+func (x texts) writeSegments(ctx context.Context, tx bun.Tx, id uuid.UUID, from int, list []transcription.Segment) error {
+	_, err := tx.NewDelete().Model((*segmentRow)(nil)).Where("transcription_id = ?", id).Where("index >= ?", from).Exec(ctx)
 	if err != nil {
 		return err
 	}

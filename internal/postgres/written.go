@@ -50,7 +50,7 @@ func (db *DB) write(ctx context.Context, tx bun.Tx, f transcription.FirstText) e
 	if err != nil {
 		return err
 	}
-	if err := x.writeSegments(ctx, tx, f.Ref.ID, 0, endless, f.Segments); err != nil {
+	if err := x.writeSegments(ctx, tx, f.Ref.ID, 0, f.Segments); err != nil {
 		return err
 	}
 	if err := addWriting(ctx, tx, f); err != nil {
