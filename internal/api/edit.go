@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -73,14 +72,7 @@ type editIn struct {
 // instant is a time in seconds, as people send it.
 type instant float64
 
-// latest is later than any recording is long, and not too much for a time.Duration.
-const latest = 1e8
-
-// duration returns it to the millisecond.
-func (i instant) duration() time.Duration {
-	s := min(max(float64(i), -latest), latest)
-	return time.Duration(math.Round(s*1000)) * time.Millisecond
-}
+func (i instant) duration() time.Duration { return transcription.FromSeconds(float64(i)) }
 
 func (i *instant) orNil() *time.Duration {
 	if i == nil {

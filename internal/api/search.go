@@ -153,7 +153,7 @@ func readSeconds(q url.Values, name string, into *time.Duration) error {
 		return nil
 	}
 	s, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(s) || s < 0 || s > latest {
+	if err != nil || math.IsNaN(s) || s < 0 || s > transcription.LatestTime {
 		return fault.New(fault.Invalid, "The length %s must be a number of seconds.", name).WithCode("invalid_duration").With("field", name)
 	}
 	*into = instant(s).duration()

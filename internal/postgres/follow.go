@@ -22,7 +22,7 @@ func (db *DB) Standing(ctx context.Context, who, id uuid.UUID, after transcripti
 		if err != nil {
 			return none(err, "There is no transcription %s.", id)
 		}
-		t, x, err := db.shown(row, false)
+		t, x, err := db.shown(row)
 		if err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func (db *DB) CreateRange(ctx context.Context, owner uuid.UUID, r *transcription
 		if err != nil {
 			return none(err, "There is no transcription %s.", r.ID)
 		}
-		shown, x, err := db.shown(t, false)
+		shown, x, err := db.shown(t)
 		if err != nil {
 			return err
 		}
@@ -295,8 +295,9 @@ func finishRangeChunk(ctx context.Context, tx bun.Tx, l pipeline.Lease, number i
 
 // completeRange makes what was heard of a range a revision of the present text of a locked
 // transcription. A part that was edited since comes back, as renew has it.
-func (x texts) completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, number int, heard []transcription.Segment) error {
+func (x texts) completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, heard []transcription.Segment) error {
 	ref := l.Step.Ref
+	number, _ := ref.Range()
 	row, err := readRange(ctx, tx, ref.ID, number)
 	if err != nil {
 		return err
@@ -317,7 +318,8 @@ func (x texts) completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p
 	r.Revision, r.Kept = p.Revision, len(splices) > 0 && r.Touched(asked, text)
 	if len(splices) > 0 {
 		r.Revision++
-		err = x.reviseRange(ctx, tx, l, p, r.Kept, now, splices)
+		in := transcription.Ref{ID: ref.ID, Run: p.Run}
+		err = x.reviseRange(ctx, tx, remade{in: in, after: p.Revision, kept: r.Kept, by: holder(l), now: now, splices: splices})
 	}
 	if err != nil {
 		return err
@@ -327,20 +329,29 @@ func (x texts) completeRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p
 	})
 }
 
+// remade is a text in which a range was heard anew.
+type remade struct {
+	in      transcription.Ref // the present run of the recording
+	after   int               // the revision that it was heard in the place of
+	kept    bool              // what was there stays
+	by      transcription.Actor
+	now     []transcription.Segment
+	splices []transcription.Splice // of what was there
+}
+
 // reviseRange records what was heard of a range, and puts it into the text unless what was
 // there is kept.
-func (x texts) reviseRange(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent, kept bool, now []transcription.Segment, splices []transcription.Splice) error {
-	ref := transcription.Ref{ID: l.Step.Ref.ID, Run: p.Run}
-	c := transcription.Change{After: p.Revision, Kind: transcription.ByRange, Splices: splices}
-	if err := x.addRevision(ctx, tx, ref, c, holder(l)); err != nil {
+func (x texts) reviseRange(ctx context.Context, tx bun.Tx, r remade) error {
+	c := transcription.Change{After: r.after, Kind: transcription.ByRange, Splices: r.splices}
+	if err := x.addRevision(ctx, tx, r.in, c, r.by); err != nil {
 		return err
 	}
-	if kept {
-		back := transcription.Change{After: p.Revision + 1, Kind: transcription.ByKeeping, Of: p.Revision, Splices: transcription.Reverse(splices)}
-		return x.addRevision(ctx, tx, ref, back, holder(l))
+	if r.kept {
+		back := transcription.Change{After: r.after + 1, Kind: transcription.ByKeeping, Of: r.after, Splices: transcription.Reverse(r.splices)}
+		return x.addRevision(ctx, tx, r.in, back, r.by)
 	}
-	if err := x.spliceSegments(ctx, tx, ref.ID, splices); err != nil {
+	if err := x.spliceSegments(ctx, tx, r.in.ID, r.splices); err != nil {
 		return err
 	}
-	return x.writeText(ctx, tx, ref.ID, now)
+	return x.writeText(ctx, tx, r.in.ID, r.now)
 }

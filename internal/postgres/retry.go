@@ -63,7 +63,7 @@ func (db *DB) RetryTranscription(ctx context.Context, owner uuid.UUID, next tran
 		if err != nil {
 			return none(err, "There is no transcription %s.", after.ID)
 		}
-		t, x, err := db.shown(row, false)
+		t, x, err := db.shown(row)
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func (db *DB) Run(ctx context.Context, ref transcription.Ref) (*transcription.Tr
 	if err != nil {
 		return nil, wrap(none(err, "The transcription was deleted."), "read run %s", ref)
 	}
-	t, x, err := db.shown(row, false)
+	t, x, err := db.shown(row)
 	if err != nil {
 		return nil, wrap(err, "read run %s", ref)
 	}
@@ -182,8 +182,8 @@ func (db *DB) Complete(ctx context.Context, l pipeline.Lease, t pipeline.Transcr
 		if err != nil {
 			return err
 		}
-		if number, ok := ref.Range(); ok {
-			return x.completeRange(ctx, tx, l, p, number, t.Segments)
+		if _, ok := ref.Range(); ok {
+			return x.completeRange(ctx, tx, l, p, t.Segments)
 		}
 		text, err := x.settle(ctx, tx, l, p, t)
 		if err != nil {

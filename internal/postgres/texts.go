@@ -181,9 +181,9 @@ func (x texts) prompt(place, prompt string) (plain string, sealed []byte, err er
 	return "", sealed, err
 }
 
-// shown reads the row of a transcription, which was read with its data key. Text tells
-// whether it was read with its text.
-func (db *DB) shown(r *transcriptionRow, text bool) (*transcription.Transcription, texts, error) {
+// shown reads the row of a transcription, which was read with its data key, but without its
+// text.
+func (db *DB) shown(r *transcriptionRow) (*transcription.Transcription, texts, error) {
 	x, err := db.texts(r.DataKey)
 	if err != nil {
 		return nil, x, err
@@ -191,10 +191,16 @@ func (db *DB) shown(r *transcriptionRow, text bool) (*transcription.Transcriptio
 	if err := x.take(promptPlace, r.SealedPrompt, &r.Prompt); err != nil {
 		return nil, x, err
 	}
-	if text && (x.seal == nil || r.SealedText != nil) { // one that has no text yet has none that is encrypted
-		err = x.take(textPlace, r.SealedText, &r.Text)
+	return r.domain(), x, nil
+}
+
+// shownWithText is shown for a row that was read with its text.
+func (db *DB) shownWithText(r *transcriptionRow) (*transcription.Transcription, texts, error) {
+	t, x, err := db.shown(r)
+	if err == nil && (x.seal == nil || r.SealedText != nil) { // one that has no text yet has none that is encrypted
+		err = x.take(textPlace, r.SealedText, &t.Text)
 	}
-	return r.domain(), x, err
+	return t, x, err
 }
 
 // speakers returns names as a column has them.

@@ -213,7 +213,7 @@ func (db *DB) Head(ctx context.Context, who, id uuid.UUID) (*transcription.Trans
 	if err != nil {
 		return nil, wrap(none(err, "There is no transcription %s.", id), "read the head of transcription %s", id)
 	}
-	t, _, err := db.shown(row, false)
+	t, _, err := db.shown(row)
 	if err != nil {
 		return nil, wrap(err, "read the head of transcription %s", id)
 	}
@@ -250,7 +250,7 @@ func (db *DB) Transcription(ctx context.Context, who, id uuid.UUID) (t *transcri
 			return none(err, "There is no transcription %s.", id)
 		}
 		var x texts
-		if t, x, err = db.shown(row, true); err != nil {
+		if t, x, err = db.shownWithText(row); err != nil {
 			return err
 		}
 		if err := rule(ctx, tx, t.OwnerID, t); err != nil {
@@ -287,7 +287,7 @@ func (db *DB) Transcriptions(ctx context.Context, owner uuid.UUID, f transcripti
 	}
 	page, all := make([]transcription.Transcription, len(rows)), make([]*transcription.Transcription, len(rows))
 	for i := range rows {
-		t, _, err := db.shown(&rows[i], false)
+		t, _, err := db.shown(&rows[i])
 		if err != nil {
 			return nil, wrap(err, "list transcriptions")
 		}

@@ -16,6 +16,25 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// BatchStore keeps batches, see Store.
+type BatchStore interface {
+	// CreateBatch inserts a batch and sets its time. NotFound: there is no such folder.
+	CreateBatch(ctx context.Context, b *Batch) error
+	// Batches returns a page of the owner's, newest first, behind the one of that id; Batch
+	// one of them, with its failures.
+	Batches(ctx context.Context, owner, before uuid.UUID, limit int) ([]Batch, error)
+	Batch(ctx context.Context, owner, id uuid.UUID) (*Batch, error)
+	// BatchHead returns one without what is in it, cheaply.
+	BatchHead(ctx context.Context, owner, id uuid.UUID) (*Batch, error)
+	// CloseBatch has a batch take no more. In the transaction in which it is closed and all of it
+	// has ended, whichever is the last, its completion is recorded and told.
+	CloseBatch(ctx context.Context, owner, id uuid.UUID) error
+	// BatchInWork returns which transcriptions of a batch have not ended.
+	BatchInWork(ctx context.Context, owner, id uuid.UUID) ([]uuid.UUID, error)
+	// DeleteBatch removes a batch; what is in it stays.
+	DeleteBatch(ctx context.Context, owner, id uuid.UUID) error
+}
+
 // Batch is recordings that somebody sends together: uploads name it until it is closed,
 // and it is completed when all of them have ended.
 type Batch struct {

@@ -13,6 +13,22 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// FolderStore keeps folders and what is in them, see Store.
+type FolderStore interface {
+	// Folders returns all folders of the owner's, by name.
+	Folders(ctx context.Context, owner uuid.UUID) ([]Folder, error)
+	// CreateFolder inserts a folder and sets its time; ChangeFolder changes its name and its
+	// parent. NotFound: there is no such folder, or parent. Conflict folder_exists,
+	// too_many_folders. Invalid folder_in_itself.
+	CreateFolder(ctx context.Context, f *Folder) error
+	ChangeFolder(ctx context.Context, f *Folder) error
+	// DeleteFolder removes a folder; what is in it goes to where it was.
+	DeleteFolder(ctx context.Context, owner, id uuid.UUID) error
+	// Arrange moves, tags and archives transcriptions, and returns those of them that are
+	// the owner's. NotFound: there is no such folder. Invalid too_many_tags.
+	Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a Arrangement) ([]uuid.UUID, error)
+}
+
 // The limits of what people put their transcriptions in order with.
 const (
 	MaxFolders    = 1000 // of a person

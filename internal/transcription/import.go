@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -246,24 +245,16 @@ func readJSON(body []byte, _ []string) (imported, error) {
 	}
 	in := imported{complete: true, cues: make([]NewSegment, len(*doc.Segments))}
 	for i, s := range *doc.Segments {
-		n := NewSegment{Start: inSeconds(s.Start), End: inSeconds(s.End), Text: s.Text}
+		n := NewSegment{Start: FromSeconds(s.Start), End: FromSeconds(s.End), Text: s.Text}
 		if s.Speaker != nil {
 			n.Speaker = *s.Speaker
 		}
 		for _, w := range s.Words {
-			n.Words = append(n.Words, Word{Start: inSeconds(w.Start), End: inSeconds(w.End), Text: w.Text, Confidence: w.Confidence, Glued: w.Glued})
+			n.Words = append(n.Words, Word{Start: FromSeconds(w.Start), End: FromSeconds(w.End), Text: w.Text, Confidence: w.Confidence, Glued: w.Glued})
 		}
 		in.cues[i] = n
 	}
 	return in, nil
-}
-
-// longestTime is later than any recording is long, and not too much for a time.Duration.
-const longestTime = 1e8
-
-// inSeconds returns a time to the millisecond.
-func inSeconds(s float64) time.Duration {
-	return time.Duration(min(max(s, -longestTime), longestTime)*1000+0.5) * time.Millisecond
 }
 
 // malformedJSON says on which line a document breaks off.

@@ -131,6 +131,15 @@ type documentGap struct {
 	End   Seconds `json:"end"`
 }
 
+// LatestTime is in seconds later than any recording is long, and not too much for a
+// time.Duration.
+const LatestTime = 1e8
+
+// FromSeconds returns a time that somebody has sent, to the millisecond.
+func FromSeconds(s float64) time.Duration {
+	return time.Duration(math.Round(min(max(s, -LatestTime), LatestTime)*1000)) * time.Millisecond
+}
+
 // Seconds is a time or a span as JSON has it everywhere: seconds with three
 // decimals.
 type Seconds time.Duration

@@ -1,12 +1,23 @@
 package transcription
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
+
+// ModelStore tells of the models of living workers.
+type ModelStore interface {
+	// InstalledModels returns the names of the models that living workers have
+	// reported.
+	InstalledModels(ctx context.Context) ([]string, error)
+	// RefusedModels returns the codes of why living workers cannot use files that they
+	// have, by model.
+	RefusedModels(ctx context.Context) (map[string]string, error)
+}
 
 // Model is a speech model that TurboScribe knows by name.
 type Model struct {

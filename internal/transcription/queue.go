@@ -10,6 +10,17 @@ import (
 	"github.com/turboscribe/turboscribe/internal/auth"
 )
 
+// QueueStore tells of the queues, and pauses them.
+type QueueStore interface {
+	// Queues returns all queues with their depths.
+	Queues(ctx context.Context) ([]Queue, error)
+	// PauseQueue lets no step of a queue begin until ResumeQueue, and records who did
+	// that. Both return the queue as it is then; doing it twice is no error. NotFound:
+	// there is no queue of that name.
+	PauseQueue(ctx context.Context, who uuid.UUID, name string) (Queue, error)
+	ResumeQueue(ctx context.Context, who uuid.UUID, name string) (Queue, error)
+}
+
 // Queue is where steps of one kind wait for workers. What may go to either of two
 // queues counts as waiting for both.
 type Queue struct {

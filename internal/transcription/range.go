@@ -13,6 +13,20 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// RangeStore keeps ranges, see Store.
+type RangeStore interface {
+	// CreateRange inserts a range, queued, with its prepare step, books its length, and sets
+	// its number and its times. Conflict in_work: the text was made by another run meanwhile,
+	// or another one is on its way; what Range.MayBegin says.
+	CreateRange(ctx context.Context, owner uuid.UUID, r *Range) error
+	// Ranges returns a page of the ranges of a transcription, newest first, below a number; 0:
+	// from the newest.
+	Ranges(ctx context.Context, owner, id uuid.UUID, before, limit int) ([]Range, error)
+	// CancelRange ends a range in the status canceled. One that is canceled already stays as
+	// it is. Conflict already_ended: it has completed or failed.
+	CancelRange(ctx context.Context, owner, id uuid.UUID, number int) error
+}
+
 // Range is a part of a recording that is transcribed again while the rest of the text
 // stays as it is. It goes the way of a run, and is one whose number is below zero.
 type Range struct {

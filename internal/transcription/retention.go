@@ -10,6 +10,23 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// RetentionStore keeps rules and holds, see Store.
+type RetentionStore interface {
+	// Retention returns what an owner says for all that no folder says otherwise for.
+	Retention(ctx context.Context, owner uuid.UUID) (Retention, error)
+	SetRetention(ctx context.Context, owner uuid.UUID, r Retention) error
+	// SetFolderRetention does so for a folder, and HoldFolder puts it under a hold or lifts
+	// that. NotFound: there is no such folder.
+	SetFolderRetention(ctx context.Context, owner, id uuid.UUID, r Retention) (*Folder, error)
+	HoldFolder(ctx context.Context, owner, id uuid.UUID, hold bool) (*Folder, error)
+	// HoldTranscription puts a transcription under a hold or lifts that, and returns whose
+	// it is; with the zero owner, for administrators, it may be anybody's. What they have set
+	// is not the owner's to lift: Forbidden hold_of_administrator. What is held, by itself or by a folder
+	// that it is in, is not deleted, nor is it taken out of the hold by moving and deleting
+	// folders: Conflict legal_hold.
+	HoldTranscription(ctx context.Context, owner, id uuid.UUID, hold bool) (uuid.UUID, error)
+}
+
 // MaxDays is the longest that something can be kept that is not kept for good.
 const MaxDays = 36500
 

@@ -11,6 +11,22 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// RunStore ends and begins runs, see Store.
+type RunStore interface {
+	// CancelTranscription ends the run in the status canceled and leaves its chunks
+	// to be collected; the recording stays. One that is canceled already stays as it
+	// is. Conflict already_ended: it has completed or failed.
+	CancelTranscription(ctx context.Context, owner, id uuid.UUID) error
+	// RetryTranscription begins another run, queued, behind one that has ended.
+	// Conflict in_work: that is not the present run, or it has not ended;
+	// recording_gone: there is nothing to run again. While ranges are on their way it is
+	// in_work too.
+	RetryTranscription(ctx context.Context, owner uuid.UUID, next NextRun) error
+	// DeleteTranscription removes the rows at once, whatever the status, and
+	// leaves the objects to be collected. Conflict legal_hold: it is held.
+	DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error
+}
+
 // Retry is what another run shall do otherwise; nil is as before.
 type Retry struct {
 	Model     *string

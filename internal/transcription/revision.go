@@ -13,6 +13,19 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// RevisionStore keeps what people make of texts, see Store.
+type RevisionStore interface {
+	// Revise makes the next revision of a text. Conflict revision_moved: the present one is
+	// not the one that was read. NotFound, too, for who may only read.
+	Revise(ctx context.Context, who, id uuid.UUID, c Change) error
+	// Write gives a run that has failed or was canceled a text, which completes it. Conflict
+	// revision_moved: it is not the present one, or has a text. NotFound, too, for who may only
+	// read.
+	Write(ctx context.Context, who uuid.UUID, f FirstText) error
+	// Revisions returns a page of the revisions of a text, newest first.
+	Revisions(ctx context.Context, who, id uuid.UUID, f RevisionFilter) ([]Revision, error)
+}
+
 // RevisionKind says how a revision has come about.
 type RevisionKind string
 

@@ -92,9 +92,9 @@ func unbroken(to []int, units []unit) bool {
 // reworded returns the words of a new text between start and end. Those it has in common
 // with the old one keep their times and their confidence. The others share the time of
 // those they stand instead of, or a little of the pause they are put into, by their
-// letters, and are certain: a person wrote them. Before and behind are the old words that
-// were kept last before and first behind these units, −1 and len(old) for none.
-func reworded(old []Word, units []unit, start, end time.Duration, before, behind int) []Word {
+// letters, and are certain: a person wrote them. The gap is between the old words that were
+// kept last before and first behind these units, −1 and len(old) for none.
+func reworded(old []Word, units []unit, g gapOf) []Word {
 	var words []Word
 	for i := 0; i < len(units); {
 		u, next := units[i], i+1
@@ -114,7 +114,7 @@ func reworded(old []Word, units []unit, start, end time.Duration, before, behind
 	kept := wordsKept(units)
 	for i := 0; i < len(words); {
 		if kept[i] >= 0 {
-			before = kept[i]
+			g.before = kept[i]
 			i++
 			continue
 		}
@@ -122,15 +122,15 @@ func reworded(old []Word, units []unit, start, end time.Duration, before, behind
 		for to < len(words) && kept[to] < 0 {
 			to++
 		}
-		after := behind
+		here := g
 		if to < len(words) {
-			after = kept[to]
+			here.after = kept[to]
 		}
-		lo, hi := room(old, words, i, to, gapOf{before, after, start, end})
+		lo, hi := room(old, words, i, to, here)
 		spread(words[i:to], lo, hi)
 		i = to
 	}
-	return straightWords(words, start, end)
+	return straightWords(words, g.start, g.end)
 }
 
 // wordsKept returns of each word that reworded makes which old one it is.
@@ -205,7 +205,7 @@ func reword(s Segment, text string) Segment {
 		units[0].glued = s.Words[0].Glued
 	}
 	recognize(s.Words, units)
-	s.Words = reworded(s.Words, units, s.Start, s.End, -1, len(s.Words))
+	s.Words = reworded(s.Words, units, gapOf{-1, len(s.Words), s.Start, s.End})
 	s.Text, s.Confidence, s.Suspect = joinWords(s.Words), confidence(s.Words), false
 	return s
 }
@@ -237,7 +237,7 @@ func retext(segments []Segment, units []unit) []Segment {
 			to++
 		}
 		s := segments[homes[from]]
-		words := reworded(old, units[from:to], s.Start, s.End, kept.before[from], kept.behind[to])
+		words := reworded(old, units[from:to], gapOf{kept.before[from], kept.behind[to], s.Start, s.End})
 		if joinWords(words) != s.Text {
 			s.Text, s.Words, s.Confidence, s.Suspect = joinWords(words), words, confidence(words), false
 		}

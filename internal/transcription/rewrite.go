@@ -108,7 +108,7 @@ func inherit(before, segments []Segment, same []bool) []Segment {
 			continue
 		}
 		from, to := bounds[i], bounds[i+1]
-		s.Words = reworded(old, units[from:to], s.Start, s.End, kept.before[from], kept.behind[to])
+		s.Words = reworded(old, units[from:to], gapOf{kept.before[from], kept.behind[to], s.Start, s.End})
 		s.Confidence = confidence(s.Words)
 	}
 	return segments

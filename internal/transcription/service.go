@@ -16,30 +16,19 @@ import (
 // who, by whoever may do that, which is the owner, somebody with whom it is shared, or who has a
 // link. Who is the id of an account or of a link (auth.Actor.ID). Everything else is NotFound.
 type Store interface {
+	UploadStore
+	RunStore
+	RevisionStore
+	RangeStore
+	FolderStore
+	BatchStore
+	ZipStore
+	RetentionStore
 	LinkStore
 	ShareStore
+	QueueStore
+	ModelStore
 
-	// BeginUpload records that the objects of a transcription are to be collected in
-	// a day, unless CreateTranscription or ForgetUpload comes before: nobody else
-	// would know of them when this process dies. Unauthenticated account_gone: the
-	// account of the owner was deleted.
-	BeginUpload(ctx context.Context, owner, id uuid.UUID) error
-	// KnowsOwner returns nil as long as there is the account. Unauthenticated
-	// account_gone: it was deleted.
-	KnowsOwner(ctx context.Context, owner uuid.UUID) error
-	// ForgetUpload takes BeginUpload back once no object is left.
-	ForgetUpload(ctx context.Context, owner, id uuid.UUID) error
-	// Admit returns nil when there is a place for one more of the owner's, of so many
-	// bytes at least, else what Quota.Admit says. CreateTranscription and
-	// RetryTranscription ask again.
-	Admit(ctx context.Context, owner uuid.UUID, bytes int64) error
-	// Usage returns what an owner has used, and the quota that holds for them.
-	Usage(ctx context.Context, owner uuid.UUID) (Usage, Quota, error)
-	// CreateTranscription inserts the file and the transcription, queued, with its
-	// prepare step, or completed with its segments, if that is its status, in one
-	// transaction, which also takes BeginUpload back. One of a batch is
-	// where that says, and has its tags; Conflict batch_closed.
-	CreateTranscription(ctx context.Context, t *Transcription) error
 	// Head returns one without its text and segments, cheaply, since clients poll it.
 	// Whatever changes the text also changes the Run, the Revision or UpdatedAt.
 	Head(ctx context.Context, who, id uuid.UUID) (*Transcription, error)
@@ -57,103 +46,9 @@ type Store interface {
 	// Matches returns the first MaxMatches segments in which a query finds something, of
 	// some transcriptions.
 	Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]Match, error)
-	// CreateZip inserts a zip and sets its time. Conflict too_many_exports.
-	CreateZip(ctx context.Context, z *Zip) error
-	// Zips returns a page of the owner's, newest first, behind the one of that id; Zip one. Both
-	// are without IDs.
-	Zips(ctx context.Context, owner, before uuid.UUID, limit int) ([]Zip, error)
-	Zip(ctx context.Context, owner, id uuid.UUID) (*Zip, error)
-	// CancelZip ends one that is on its way; one that has ended stays as it is. DeleteZip
-	// removes one, and leaves its file to be collected.
-	CancelZip(ctx context.Context, owner, id uuid.UUID) error
-	DeleteZip(ctx context.Context, owner, id uuid.UUID) error
-	// CreateBatch inserts a batch and sets its time. NotFound: there is no such folder.
-	CreateBatch(ctx context.Context, b *Batch) error
-	// Batches returns a page of the owner's, newest first, behind the one of that id; Batch
-	// one of them, with its failures.
-	Batches(ctx context.Context, owner, before uuid.UUID, limit int) ([]Batch, error)
-	Batch(ctx context.Context, owner, id uuid.UUID) (*Batch, error)
-	// BatchHead returns one without what is in it, cheaply.
-	BatchHead(ctx context.Context, owner, id uuid.UUID) (*Batch, error)
-	// CloseBatch has a batch take no more. In the transaction in which it is closed and all of it
-	// has ended, whichever is the last, its completion is recorded and told.
-	CloseBatch(ctx context.Context, owner, id uuid.UUID) error
-	// BatchInWork returns which transcriptions of a batch have not ended.
-	BatchInWork(ctx context.Context, owner, id uuid.UUID) ([]uuid.UUID, error)
-	// DeleteBatch removes a batch; what is in it stays.
-	DeleteBatch(ctx context.Context, owner, id uuid.UUID) error
-	// Folders returns all folders of the owner's, by name.
-	Folders(ctx context.Context, owner uuid.UUID) ([]Folder, error)
-	// CreateFolder inserts a folder and sets its time; ChangeFolder changes its name and its
-	// parent. NotFound: there is no such folder, or parent. Conflict folder_exists,
-	// too_many_folders. Invalid folder_in_itself.
-	CreateFolder(ctx context.Context, f *Folder) error
-	ChangeFolder(ctx context.Context, f *Folder) error
-	// DeleteFolder removes a folder; what is in it goes to where it was.
-	DeleteFolder(ctx context.Context, owner, id uuid.UUID) error
-	// Arrange moves, tags and archives transcriptions, and returns those of them that are
-	// the owner's. NotFound: there is no such folder. Invalid too_many_tags.
-	Arrange(ctx context.Context, owner uuid.UUID, ids []uuid.UUID, a Arrangement) ([]uuid.UUID, error)
-	// Retention returns what an owner says for all that no folder says otherwise for.
-	Retention(ctx context.Context, owner uuid.UUID) (Retention, error)
-	SetRetention(ctx context.Context, owner uuid.UUID, r Retention) error
-	// SetFolderRetention does so for a folder, and HoldFolder puts it under a hold or lifts
-	// that. NotFound: there is no such folder.
-	SetFolderRetention(ctx context.Context, owner, id uuid.UUID, r Retention) (*Folder, error)
-	HoldFolder(ctx context.Context, owner, id uuid.UUID, hold bool) (*Folder, error)
-	// HoldTranscription puts a transcription under a hold or lifts that, and returns whose
-	// it is; with the zero owner, for administrators, it may be anybody's. What they have set
-	// is not the owner's to lift: Forbidden hold_of_administrator. What is held, by itself or by a folder
-	// that it is in, is not deleted, nor is it taken out of the hold by moving and deleting
-	// folders: Conflict legal_hold.
-	HoldTranscription(ctx context.Context, owner, id uuid.UUID, hold bool) (uuid.UUID, error)
 	// Events returns what has happened to a transcription, oldest first, behind the
 	// event of that id; at most limit.
 	Events(ctx context.Context, owner, id uuid.UUID, after int64, limit int) ([]Event, error)
-	// Revise makes the next revision of a text. Conflict revision_moved: the present one is
-	// not the one that was read. NotFound, too, for who may only read.
-	Revise(ctx context.Context, who, id uuid.UUID, c Change) error
-	// Write gives a run that has failed or was canceled a text, which completes it. Conflict
-	// revision_moved: it is not the present one, or has a text. NotFound, too, for who may only
-	// read.
-	Write(ctx context.Context, who uuid.UUID, f FirstText) error
-	// Revisions returns a page of the revisions of a text, newest first.
-	Revisions(ctx context.Context, who, id uuid.UUID, f RevisionFilter) ([]Revision, error)
-	// CancelTranscription ends the run in the status canceled and leaves its chunks
-	// to be collected; the recording stays. One that is canceled already stays as it
-	// is. Conflict already_ended: it has completed or failed.
-	CancelTranscription(ctx context.Context, owner, id uuid.UUID) error
-	// RetryTranscription begins another run, queued, behind one that has ended.
-	// Conflict in_work: that is not the present run, or it has not ended;
-	// recording_gone: there is nothing to run again. While ranges are on their way it is
-	// in_work too.
-	RetryTranscription(ctx context.Context, owner uuid.UUID, next NextRun) error
-	// CreateRange inserts a range, queued, with its prepare step, books its length, and sets
-	// its number and its times. Conflict in_work: the text was made by another run meanwhile,
-	// or another one is on its way; what Range.MayBegin says.
-	CreateRange(ctx context.Context, owner uuid.UUID, r *Range) error
-	// Ranges returns a page of the ranges of a transcription, newest first, below a number; 0:
-	// from the newest.
-	Ranges(ctx context.Context, owner, id uuid.UUID, before, limit int) ([]Range, error)
-	// CancelRange ends a range in the status canceled. One that is canceled already stays as
-	// it is. Conflict already_ended: it has completed or failed.
-	CancelRange(ctx context.Context, owner, id uuid.UUID, number int) error
-	// DeleteTranscription removes the rows at once, whatever the status, and
-	// leaves the objects to be collected. Conflict legal_hold: it is held.
-	DeleteTranscription(ctx context.Context, owner, id uuid.UUID) error
-	// Queues returns all queues with their depths.
-	Queues(ctx context.Context) ([]Queue, error)
-	// PauseQueue lets no step of a queue begin until ResumeQueue, and records who did
-	// that. Both return the queue as it is then; doing it twice is no error. NotFound:
-	// there is no queue of that name.
-	PauseQueue(ctx context.Context, who uuid.UUID, name string) (Queue, error)
-	ResumeQueue(ctx context.Context, who uuid.UUID, name string) (Queue, error)
-	// InstalledModels returns the names of the models that living workers have
-	// reported.
-	InstalledModels(ctx context.Context) ([]string, error)
-	// RefusedModels returns the codes of why living workers cannot use files that they
-	// have, by model.
-	RefusedModels(ctx context.Context) (map[string]string, error)
 }
 
 // Objects keeps the recordings.

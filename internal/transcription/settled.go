@@ -32,7 +32,12 @@ func Settled(chunks []Known, whole bool) []Segment {
 	var all []Segment
 	barrier := time.Duration(math.MaxInt64)
 	for _, own := range groups {
-		segments, rest := settled(own, whole)
+		done := beginning(own)
+		if whole && len(done) == len(own) {
+			all = append(all, sentencesOf(done)...)
+			continue
+		}
+		segments, rest := settled(done)
 		all = append(all, segments...)
 		barrier = min(barrier, rest)
 	}
@@ -57,23 +62,24 @@ func known(chunks []Known) [][]Known {
 	return groups
 }
 
-// settled returns the segments of one channel that stay as they are, and before which
-// time there will be no others.
-func settled(own []Known, whole bool) (segments []Segment, rest time.Duration) {
-	var done []Part
+// beginning returns the chunks of a channel before the first that is not done.
+func beginning(own []Known) (done []Part) {
 	for _, c := range own {
 		if !c.Done {
 			break
 		}
 		done = append(done, c.Part)
 	}
-	segments = sentencesOf(done)
-	if whole && len(done) == len(own) {
-		return segments, math.MaxInt64
-	}
+	return done
+}
+
+// settled returns the segments of the beginning of one channel that stay as they are, and
+// before which time there will be no others.
+func settled(done []Part) (segments []Segment, rest time.Duration) {
 	if len(done) == 0 {
 		return nil, 0
 	}
+	segments = sentencesOf(done)
 	limit := done[len(done)-1].End.Duration() - settleMargin
 	n := slices.IndexFunc(segments, func(s Segment) bool { return s.End > limit })
 	if n < 0 {

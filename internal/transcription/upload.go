@@ -17,6 +17,31 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// UploadStore keeps recordings on their way in, see Store.
+type UploadStore interface {
+	// BeginUpload records that the objects of a transcription are to be collected in
+	// a day, unless CreateTranscription or ForgetUpload comes before: nobody else
+	// would know of them when this process dies. Unauthenticated account_gone: the
+	// account of the owner was deleted.
+	BeginUpload(ctx context.Context, owner, id uuid.UUID) error
+	// KnowsOwner returns nil as long as there is the account. Unauthenticated
+	// account_gone: it was deleted.
+	KnowsOwner(ctx context.Context, owner uuid.UUID) error
+	// ForgetUpload takes BeginUpload back once no object is left.
+	ForgetUpload(ctx context.Context, owner, id uuid.UUID) error
+	// Admit returns nil when there is a place for one more of the owner's, of so many
+	// bytes at least, else what Quota.Admit says. CreateTranscription and
+	// RetryTranscription ask again.
+	Admit(ctx context.Context, owner uuid.UUID, bytes int64) error
+	// Usage returns what an owner has used, and the quota that holds for them.
+	Usage(ctx context.Context, owner uuid.UUID) (Usage, Quota, error)
+	// CreateTranscription inserts the file and the transcription, queued, with its
+	// prepare step, or completed with its segments, if that is its status, in one
+	// transaction, which also takes BeginUpload back. One of a batch is
+	// where that says, and has its tags; Conflict batch_closed.
+	CreateTranscription(ctx context.Context, t *Transcription) error
+}
+
 // sniffLen is how much of an upload is looked at before it is stored.
 const sniffLen = 3072
 

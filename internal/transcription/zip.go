@@ -18,6 +18,20 @@ import (
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
+// ZipStore keeps zips of texts, see Store.
+type ZipStore interface {
+	// CreateZip inserts a zip and sets its time. Conflict too_many_exports.
+	CreateZip(ctx context.Context, z *Zip) error
+	// Zips returns a page of the owner's, newest first, behind the one of that id; Zip one. Both
+	// are without IDs.
+	Zips(ctx context.Context, owner, before uuid.UUID, limit int) ([]Zip, error)
+	Zip(ctx context.Context, owner, id uuid.UUID) (*Zip, error)
+	// CancelZip ends one that is on its way; one that has ended stays as it is. DeleteZip
+	// removes one, and leaves its file to be collected.
+	CancelZip(ctx context.Context, owner, id uuid.UUID) error
+	DeleteZip(ctx context.Context, owner, id uuid.UUID) error
+}
+
 // ZipState says how far a zip is.
 type ZipState string
 
