@@ -141,6 +141,7 @@ func TestWrap(t *testing.T) {
 		"starting up":        {&pgconn.PgError{Code: "57P03"}, fault.Unavailable},
 		"connection failure": {&pgconn.PgError{Code: "08006"}, fault.Unavailable},
 		"too many":           {&pgconn.PgError{Code: "53300"}, fault.Unavailable},
+		"lock timeout":       {&pgconn.PgError{Code: "55P03"}, fault.Unavailable},
 		"statement timeout":  {&pgconn.PgError{Code: "57014"}, fault.Unavailable},
 		"deadline":           {context.DeadlineExceeded, fault.Unavailable},
 		"canceled":           {context.Canceled, fault.Internal},
