@@ -2,7 +2,7 @@
 # `make test` are enough. Results go to stdout, everything else to stderr.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status build test cover fuzz bench microbench chaos followers soak lint fmt check clean purge packages tools whisper recording
+.PHONY: help demo up down status build test cover fuzz bench microbench chaos followers soak lint vuln fmt check clean purge packages tools whisper recording
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -59,6 +59,10 @@ lint: packages whisper ## run the linters
 	@scripts/packages lint
 	@scripts/tools golangci-lint actionlint
 	@scripts/lint
+
+vuln: packages whisper ## ask vuln.go.dev what is known of the libraries in use
+	@scripts/tools govulncheck
+	@eval "$$(scripts/whisper env)" && .deps/bin/govulncheck -tags whisper,netgo,osusergo ./...
 
 fmt: ## format the code
 	@scripts/tools golangci-lint
