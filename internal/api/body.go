@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -86,10 +87,16 @@ func malformed(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return bad("The body is not valid JSON at byte %d.", syntax.Offset)
 	}
-	// The decoder has no type for this error; its text only makes the message better.
+	// The decoder has no type for this error, nor has uuid; their text only makes the message better.
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		name = strings.Trim(name, `"`)
 		return bad("There is no field %s here.", name).With("field", name)
+	}
+	if wrong, ok := errors.AsType[*time.ParseError](err); ok {
+		return bad("%s is no time: write it as in 2026-12-31T15:04:05Z.", wrong.Value)
+	}
+	if strings.HasPrefix(err.Error(), "invalid UUID") {
+		return bad("One of the ids is none: they are written as in 01890a5d-ac96-774b-bcce-b302099a8057.")
 	}
 	if errors.Is(err, errTrailing) {
 		return bad("There is something behind the JSON value.")

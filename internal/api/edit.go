@@ -54,17 +54,17 @@ type editsIn struct {
 
 type editIn struct {
 	Op         transcription.EditOp `json:"op"`
-	Segment    int                  `json:"segment"`
-	Text       string               `json:"text"`
-	Speaker    string               `json:"speaker"`
+	Segment    *int                 `json:"segment"`
+	Text       *string              `json:"text"`
+	Speaker    *string              `json:"speaker"`
 	Start      *instant             `json:"start"`
 	End        *instant             `json:"end"`
 	At         *instant             `json:"at"`
 	Word       *int                 `json:"word"`
-	From       string               `json:"from"`
-	To         string               `json:"to"`
-	Find       string               `json:"find"`
-	With       string               `json:"with"`
+	From       *string              `json:"from"`
+	To         *string              `json:"to"`
+	Find       *string              `json:"find"`
+	With       *string              `json:"with"`
 	MatchCase  bool                 `json:"matchCase"`
 	WholeWords bool                 `json:"wholeWords"`
 }
@@ -95,20 +95,54 @@ func (in segmentIn) domain() transcription.NewSegment {
 	return n
 }
 
+// needs are the fields without which an edit would be another one than was meant. Which of
+// two times it has to have is said where it is done.
+var needs = map[transcription.EditOp][]string{
+	transcription.SetText: {"segment", "text"}, transcription.SetSpeaker: {"segment", "speaker"}, transcription.SetTimes: {"segment"},
+	transcription.MoveBoundary: {"segment"}, transcription.Split: {"segment"}, transcription.Join: {"segment"}, transcription.Remove: {"segment"},
+	transcription.Insert: {"text"}, transcription.RenameSpeaker: {"from", "to"}, transcription.Replace: {"find", "with"},
+}
+
+// complete returns Invalid missing_field when a field is not there that the edit needs.
+func (in editIn) complete() error {
+	there := map[string]bool{
+		"segment": in.Segment != nil, "text": in.Text != nil, "speaker": in.Speaker != nil,
+		"from": in.From != nil, "to": in.To != nil, "find": in.Find != nil, "with": in.With != nil,
+	}
+	for _, name := range needs[in.Op] {
+		if !there[name] {
+			return transcription.MissingField(name)
+		}
+	}
+	return nil
+}
+
+// orZero is what a field holds, and nothing where it is not there.
+func orZero[T any](v *T) (zero T) {
+	if v == nil {
+		return zero
+	}
+	return *v
+}
+
 func (in editIn) domain() transcription.Edit {
 	return transcription.Edit{
-		Op: in.Op, Segment: in.Segment, Text: in.Text, Speaker: in.Speaker, Word: in.Word, From: in.From, To: in.To,
+		Op: in.Op, Segment: orZero(in.Segment), Text: orZero(in.Text), Speaker: orZero(in.Speaker), Word: in.Word, From: orZero(in.From), To: orZero(in.To),
 		Start: in.Start.orNil(), End: in.End.orNil(), At: in.At.orNil(),
-		Find: in.Find, With: in.With, MatchCase: in.MatchCase, WholeWords: in.WholeWords,
+		Find: orZero(in.Find), With: orZero(in.With), MatchCase: in.MatchCase, WholeWords: in.WholeWords,
 	}
 }
 
-func (in editsIn) domain() []transcription.Edit {
+// domain returns the edits. Invalid missing_field.
+func (in editsIn) domain() ([]transcription.Edit, error) {
 	list := make([]transcription.Edit, len(in.Edits))
 	for i, e := range in.Edits {
+		if err := e.complete(); err != nil {
+			return nil, err
+		}
 		list[i] = e.domain()
 	}
-	return list
+	return list, nil
 }
 
 // rewriteTranscription makes the body the whole text.
@@ -133,7 +167,11 @@ func (s *Server) rewriteTranscription(c echo.Context) error {
 func (s *Server) editTranscription(c echo.Context) error {
 	var in editsIn
 	return s.changeTranscription(c, &in, func(ctx context.Context, id uuid.UUID, base *int) (*transcription.Transcription, error) {
-		return s.transcriptions.Edit(ctx, actor(c), id, base, in.domain())
+		edits, err := in.domain()
+		if err != nil {
+			return nil, err
+		}
+		return s.transcriptions.Edit(ctx, actor(c), id, base, edits)
 	})
 }
 

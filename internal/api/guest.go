@@ -127,7 +127,11 @@ func (s *Server) editShared(c echo.Context) error {
 	}
 	var in editsIn
 	t, err := s.changeText(c, &in, func(ctx context.Context, base *int) (*transcription.Transcription, error) {
-		return s.transcriptions.Edit(ctx, guest, link.TranscriptionID, base, in.domain())
+		edits, err := in.domain()
+		if err != nil {
+			return nil, err
+		}
+		return s.transcriptions.Edit(ctx, guest, link.TranscriptionID, base, edits)
 	})
 	if err != nil {
 		return err

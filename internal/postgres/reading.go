@@ -26,9 +26,10 @@ type reading struct {
 
 // Owners have few languages, so an index is asked for the next one again and again.
 const (
-	languagesOfOwner = `(SELECT language FROM transcriptions WHERE owner_id = ?0 ORDER BY language LIMIT 1)
-		UNION ALL SELECT (SELECT t.language FROM transcriptions AS t WHERE t.owner_id = ?0 AND t.language > l.language ORDER BY t.language LIMIT 1) FROM l WHERE l.language IS NOT NULL`
-	languagesShared = `SELECT DISTINCT language FROM transcriptions WHERE id IN (SELECT shared_with(?0))`
+	languagesOfOwner = `(SELECT coalesce(earlier->>'language', language) AS of_text FROM transcriptions WHERE owner_id = ?0 ORDER BY of_text LIMIT 1)
+		UNION ALL SELECT (SELECT coalesce(t.earlier->>'language', t.language) AS of_text FROM transcriptions AS t
+			WHERE t.owner_id = ?0 AND coalesce(t.earlier->>'language', t.language) > l.language ORDER BY of_text LIMIT 1) FROM l WHERE l.language IS NOT NULL`
+	languagesShared = `SELECT DISTINCT coalesce(earlier->>'language', language) FROM transcriptions WHERE id IN (SELECT shared_with(?0))`
 )
 
 // readings reads a query in the languages of the texts of a list, and in English, which is
@@ -63,12 +64,17 @@ func readings(ctx context.Context, tx bun.Tx, who uuid.UUID, f transcription.Fil
 
 // signed returns a query in which what is written in scripts without spaces is a phrase
 // of its signs, as search_words cuts texts.
+//
+// Of many signs for "not" in a row one counts: PostgreSQL reads each and gives up at the 33rd.
 func signed(query string) string {
+	query = negations.ReplaceAllString(query, "-")
 	if strings.Contains(query, `"`) {
 		return signs.ReplaceAllStringFunc(query, spaced)
 	}
 	return signs.ReplaceAllStringFunc(query, func(run string) string { return ` "` + spaced(run) + `" ` })
 }
+
+var negations = regexp.MustCompile(`-(?:\s*-)+`)
 
 var signs = regexp.MustCompile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f]+")
 

@@ -77,7 +77,7 @@ func TestDB_Transcriptions_query(t *testing.T) {
 	l.add(t, "somebody else's", addUser(t, l.db), []string{"We are running, too."})
 	for query, want := range map[string]string{
 		"run": "en", "runs meetings": "en", "haus": "de", "häuser fluß": "de", "läuft": "", "laufe": "de",
-		"今日": "ja", "会議": "ja", "会日": "", "batlh": "xx", "Qapla OR haus": "de xx", "running -late": "", "running -early": "en",
+		"今日": "ja", "会議": "ja", "会日": "", "batlh": "xx", "Qapla OR haus": "de xx", "running -late": "", "running -early": "en", "running --- - -early": "en",
 		`"starts at nine"`: "en", `"nine starts"`: "", "o'brien": "en", "nowhere": "", "nine & | ! ( :* '": "en",
 	} {
 		found := l.find(t, transcription.Filter{Query: query})
@@ -85,7 +85,7 @@ func TestDB_Transcriptions_query(t *testing.T) {
 			t.Errorf("%q is found in %v, want %s", query, found, want)
 		}
 	}
-	for _, query := range []string{"?!", "&"} {
+	for _, query := range []string{"?!", "&", strings.Repeat("-", 40), strings.Repeat("- ", 100)} {
 		if _, err := l.db.Transcriptions(t.Context(), l.owner, transcription.Filter{Query: query, Limit: 1}); fault.Of(err) == nil || fault.Of(err).Code != "nothing_to_find" {
 			t.Errorf("%q: got %v", query, err)
 		}
@@ -309,4 +309,15 @@ func TestDB_search_hugeText(t *testing.T) {
 func sorted(list []string) []string {
 	slices.Sort(list)
 	return list
+}
+
+// While a recording is transcribed again, or where the result of that was not taken, its text
+// is read in the language of the run that made it.
+func TestDB_Transcriptions_earlierLanguage(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, map[string][]string{"de": {"Die Häuser stehen leer."}})
+	execSQL(t, l.db, `UPDATE transcriptions SET earlier = '{"language":"de"}', language = '' WHERE id = ?`, l.ids["de"])
+	if found := l.find(t, transcription.Filter{Query: "Häuser"}); len(found) != 1 {
+		t.Errorf("found in %v", found)
+	}
 }

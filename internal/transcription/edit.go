@@ -238,7 +238,7 @@ func (d *draft) moveBoundary(e Edit) error {
 		return err
 	}
 	if e.At == nil {
-		return missingField("at")
+		return MissingField("at")
 	}
 	at := *e.At
 	end := max(a.End, b.End)
@@ -264,7 +264,8 @@ func cutTo(s Segment, words []Word, start, end time.Duration) Segment {
 	return s
 }
 
-func missingField(name string) error {
+// MissingField says that an edit lacks something: Invalid missing_field.
+func MissingField(name string) error {
 	return fault.New(fault.Invalid, "This edit needs %q.", name).WithCode("missing_field").With("field", name)
 }
 
@@ -302,7 +303,7 @@ func splitAt(s *Segment, e Edit) (int, error) {
 	case e.Word != nil:
 		return *e.Word, nil
 	case e.At == nil:
-		return 0, missingField("word or at")
+		return 0, MissingField("word or at")
 	}
 	n := slices.IndexFunc(s.Words, func(w Word) bool { return (w.Start+w.End)/2 >= *e.At })
 	return max(n, 0), nil
@@ -328,7 +329,7 @@ func (d *draft) join(e Edit) error {
 
 func (d *draft) insert(e Edit) error {
 	if e.Start == nil || e.End == nil {
-		return missingField("start and end")
+		return MissingField("start and end")
 	}
 	s, err := d.written(NewSegment{Start: *e.Start, End: *e.End, Text: e.Text, Speaker: e.Speaker})
 	if err != nil {

@@ -163,8 +163,15 @@ func malformed(line int, format string, args ...any) error {
 	return fault.New(fault.Invalid, "Line %d: %s", line, fmt.Sprintf(format, args...)).WithCode("malformed_import").With("line", line)
 }
 
+// mostLines is more than the subtitles of a text of MaxSegments take. Each line costs memory,
+// however short it is.
+const mostLines = 5 * MaxSegments
+
 // linesOf returns the lines of a text file.
 func linesOf(body []byte) ([]string, error) {
+	if bytes.Count(body, []byte("\n"))+bytes.Count(body, []byte("\r"))-bytes.Count(body, []byte("\r\n")) > mostLines {
+		return nil, malformed(mostLines, "there are more lines than any text has.")
+	}
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	text := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(body))
 	lines := strings.Split(text, "\n")

@@ -229,6 +229,7 @@ func TestService_Import_refused(t *testing.T) {
 	}{
 		"nothing":           {"srt", "", "empty_import", nil},
 		"no paragraph":      {"txt", "\n \n", "empty_import", nil},
+		"lines upon lines":  {"txt", strings.Repeat("\r\n", 5*transcription.MaxSegments+1), "malformed_import", 5 * transcription.MaxSegments},
 		"no segments":       {"json", `{"schemaVersion":1,"segments":[]}`, "empty_import", nil},
 		"no such format":    {"pdf", "", "unknown_format", nil},
 		"no time":           {"srt", cue + "2\nhere\n", "malformed_import", 6},

@@ -26,7 +26,7 @@ func newFinder(e Edit) (finder, error) {
 	}
 	text := clean(e.Find)
 	if text == "" {
-		return finder{}, missingField("find")
+		return finder{}, MissingField("find")
 	}
 	flags := ""
 	if !e.MatchCase {
