@@ -142,6 +142,9 @@ func (db *DB) VerifyEmail(ctx context.Context, v auth.Verification) error {
 			if err := dropTickets(ctx, tx, v.UserID); err != nil {
 				return err
 			}
+			if err := takeOutOf(ctx, tx, v.UserID); err != nil { // what was shared is shared with an address
+				return err
+			}
 		}
 		return audit(ctx, tx, v.Entry)
 	})

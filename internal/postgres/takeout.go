@@ -74,3 +74,13 @@ func below(ctx context.Context, tx bun.Tx, folder uuid.UUID) (ids []uuid.UUID, e
 		) SELECT id FROM transcriptions WHERE folder_id IN (SELECT id FROM down)`, folder).Scan(ctx, &ids)
 	return ids, err
 }
+
+// takeOutOf does so with all that is in exports of one owner.
+func takeOutOf(ctx context.Context, tx bun.Tx, owner uuid.UUID) error {
+	var ids []uuid.UUID
+	err := tx.NewRaw("SELECT DISTINCT u.id FROM exports AS x CROSS JOIN LATERAL unnest(x.ids) AS u (id) WHERE x.owner_id = ? AND u.id <> ?", owner, uuid.Nil).Scan(ctx, &ids)
+	if err != nil {
+		return err
+	}
+	return takeOut(ctx, tx, ids...)
+}

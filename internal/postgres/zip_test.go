@@ -118,3 +118,28 @@ func TestDB_DeleteAccount_exportsOfOthers(t *testing.T) {
 		t.Errorf("%d exports have the id still", n)
 	}
 }
+
+// What is shared is shared with an address: who has another one takes no copies along.
+func TestDB_VerifyEmail_exports(t *testing.T) {
+	t.Parallel()
+	db, ctx := pgtest.New(t), t.Context()
+	owner, reader := addUser(t, db), addUser(t, db)
+	tr, own := complete(t, db, owner), complete(t, db, reader)
+	address := readSQL[string](t, db, "UPDATE users SET verified_at = now() WHERE id = ? RETURNING email", reader)
+	ok(t, db.PutShare(ctx, owner, &transcription.Share{ID: newID(t), Target: transcription.Target{TranscriptionID: tr.ID}, Email: address, Access: transcription.ToRead}))
+	for _, id := range []uuid.UUID{tr.ID, own.ID} {
+		ok(t, db.CreateZip(ctx, &transcription.Zip{ID: newID(t), OwnerID: reader, Format: "txt", IDs: []uuid.UUID{id}}))
+		l, err := db.ClaimZip(ctx, time.Hour)
+		ok(t, err)
+		ok(t, db.FinishZip(ctx, *l, l.Zip.Prefix(l.Token)+"texts.zip", transcription.Stored{Size: 7}))
+	}
+	ticket := auth.Ticket{UserID: reader, Purpose: auth.VerifyEmail, Email: "another@example.com", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
+	ok(t, db.CreateTicket(ctx, ticket))
+	ok(t, db.VerifyEmail(ctx, auth.Verification{Ticket: ticket, At: time.Now(), Entry: auth.Entry{Action: auth.EmailVerified, SubjectID: reader}}))
+	if n := readSQL[int](t, db, "SELECT count(*) FROM exports WHERE ? = ANY (ids)", tr.ID); n != 0 {
+		t.Errorf("%d exports have what was shared with another address", n)
+	}
+	if n := readSQL[int](t, db, "SELECT count(*) FROM exports WHERE ? = ANY (ids) AND expires_at > now()", own.ID); n != 1 {
+		t.Errorf("%d exports have what is their own", n)
+	}
+}
