@@ -96,8 +96,8 @@ func sendParts(c echo.Context, m *transcription.Media) error {
 	if headOnly(c) {
 		r.Method = http.MethodHead
 	}
-	if strings.Contains(r.Header.Get("Range"), ",") {
-		r.Header.Del("Range") // several at once no player asks for: they get all of it
+	if part := r.Header.Get("Range"); strings.Contains(part, ",") || !strings.HasPrefix(part, "bytes=") {
+		r.Header.Del("Range") // several at once no player asks for, and other units there are none: they get all of it
 	}
 	body := &mediaReader{ctx: r.Context(), media: m}
 	out := &heldHead{ResponseWriter: c.Response()}

@@ -52,6 +52,7 @@ func TestMedia_ranges(t *testing.T) {
 		{"behind the end", map[string]string{"Range": "bytes=999999-"}, 416, 0, 0, "requested_range_not_satisfiable"},
 		{"backwards", map[string]string{"Range": "bytes=9-3"}, 416, 0, 0, "requested_range_not_satisfiable"},
 		{"nonsense", map[string]string{"Range": "bytes=a-b"}, 416, 0, 0, "requested_range_not_satisfiable"},
+		{"of another unit", map[string]string{"Range": "items=0-1"}, 200, 0, size, ""},
 		{"several", map[string]string{"Range": "bytes=0-1,4-5"}, 200, 0, size, ""},
 		{"of the same", map[string]string{"Range": "bytes=2-3", "If-Range": tag}, 206, 2, 4, ""},
 		{"of another", map[string]string{"Range": "bytes=2-3", "If-Range": `"another"`}, 200, 0, size, ""},
