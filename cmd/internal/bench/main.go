@@ -64,7 +64,7 @@ type account struct{ url, email, password string }
 func parse(args []string, lookup func(string) (string, bool), stderr io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&o.mode, "mode", "default", "quick, default, long or full")
+	flags.StringVar(&o.mode, "mode", "default", "quick, targets, default, long or full")
 	flags.StringVar(&o.dir, "dir", ".run/bench", "directory for models, recordings and results")
 	flags.StringVar(&o.demo, "demo", "models/ggml-demo.en.bin", "the demo model's file, its recordings beside it")
 	flags.StringVar(&o.stack, "stack", "", "run directory of the stack to measure")

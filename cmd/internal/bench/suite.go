@@ -42,6 +42,10 @@ var plans = map[string]plan{
 		rounds: 1, clips: 5, slots: 2, lengths: []int{1, 2},
 		compare: []comparison{{transcription.DemoModel, 2}, {"tiny.en", 1}},
 	},
+	"targets": {
+		rounds: 1, clips: 30, lengths: []int{5, 30},
+		compare: []comparison{{transcription.DemoModel, 30}},
+	},
 	"default": {
 		rounds: 1, clips: 30, slots: 10, lengths: []int{5, 15, 30},
 		compare: []comparison{{transcription.DemoModel, 30}, {"tiny.en", 10}, {"base.en", 5}},
@@ -73,7 +77,7 @@ type bench struct {
 func prepare(ctx context.Context, o options, log io.Writer) (*bench, error) {
 	p, ok := plans[o.mode]
 	if !ok {
-		return nil, fmt.Errorf("there is no mode %q: quick, default, long or full", o.mode)
+		return nil, fmt.Errorf("there is no mode %q: quick, targets, default, long or full", o.mode)
 	}
 	m, err := thisMachine()
 	if err != nil {
