@@ -40,7 +40,7 @@ cover: packages ## test coverage of the core packages; fails below 80 %
 fuzz: packages ## fuzz what reads outside input: make fuzz [FUZZTIME=60s] [FUZZ=part of a name]
 	@FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' scripts/fuzz
 
-bench: build ## measure against whisper.cpp's own clients: make bench [BENCH=quick|default|long|full] [REPORT=1]
+bench: build ## measure against whisper.cpp's own clients: make bench [BENCH=quick|targets|default|long|full] [REPORT=1]
 	@BENCH='$(BENCH)' REPORT='$(REPORT)' scripts/bench
 
 microbench: ## run the benchmarks of single functions
