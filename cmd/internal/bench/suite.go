@@ -43,7 +43,7 @@ var plans = map[string]plan{
 		compare: []comparison{{transcription.DemoModel, 2}, {"tiny.en", 1}},
 	},
 	"targets": {
-		rounds: 1, clips: 30, lengths: []int{5, 30},
+		rounds: 1, clips: 30, slots: 2, lengths: []int{5, 30},
 		compare: []comparison{{transcription.DemoModel, 30}},
 	},
 	"default": {
