@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	r := pipeline.NewReconciler(pipeline.NewDispatcher(b.DB, b.Queue, c.Redis.Window), b.DB, b.Queue, memory{b.Redis}, b.Blobs)
 	lead := leader{db: b.DB, interval: c.Interval, duty: duty(r, privacy.NewSearcher(b.DB, b.Blobs, b.Queue), b)}
 	return daemon.Run(ctx, c.Grace, daemon.Serve(c.HealthAddr, health.Handler()),
-		daemon.Unit{Name: "reconcile", Run: lead.run}, health.Drain(0))
+		daemon.Unit{Name: "presence", Run: presence{b.DB}.run}, daemon.Unit{Name: "reconcile", Run: lead.run}, health.Drain(0))
 }
 
 // unfinishedAfter is how old an upload without an end has to be to be removed:

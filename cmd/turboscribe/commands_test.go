@@ -442,7 +442,10 @@ func TestDoctor(t *testing.T) {
 		_, _ = w.Write([]byte(`{"status":"ok","checks":{"postgres":"ok","redis":{"status":"ok"}}}`))
 	}
 	got := p.run("doctor")
-	for _, want := range []string{"ok    api", "ok    api postgres", "ok    api redis", "ok    clock", "ok    sign-in       as " + fakeEmail + " (user)", "warn  workers       have demo.en → "} {
+	for _, want := range []string{
+		"ok    api", "ok    api postgres", "ok    api redis", "ok    clock", "ok    sign-in       as " + fakeEmail + " (user)", "warn  workers       have demo.en → ",
+		"ok    scheduler     heard from 15 s ago",
+	} {
 		if !strings.Contains(got.stdout, want) {
 			t.Errorf("no %q in\n%s", want, got.stdout)
 		}
@@ -456,6 +459,42 @@ func TestDoctor(t *testing.T) {
 	}
 	if got := p.run("doctor"); got.code != exitFailure || !strings.Contains(got.stdout, "FAIL  api postgres  connection refused → ") {
 		t.Errorf("not ready: %+v", got)
+	}
+}
+
+// An installed model is remembered for a day after the last worker that had it: doctor said that
+// all was well where nobody was there to do the work.
+func TestDoctor_nobodyWorks(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	p := signedIn(t, f)
+	f.readyz = func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"status":"ok","checks":{}}`)) }
+	for i, tt := range []struct {
+		presence string
+		want     []string
+	}{
+		{`{"worker":{"alive":false,"silence":65.4},"scheduler":{"alive":true,"silence":2}}`, []string{
+			"FAIL  workers    no worker heard from for 65 s; what waits stays queued → ", "ok    scheduler  heard from 2 s ago",
+		}},
+		{`{"worker":{"alive":true,"silence":1},"scheduler":{"alive":false,"silence":4000}}`, []string{
+			"FAIL  scheduler  no scheduler heard from for 1h6m40s; what waits stays queued → ", "warn  workers    have demo.en",
+		}},
+		{`{"worker":{"alive":false,"silence":null},"scheduler":{"alive":false,"silence":null}}`, []string{
+			"FAIL  workers    no worker heard from; what waits", "FAIL  scheduler  no scheduler heard from; what waits",
+		}},
+	} {
+		f.instead("GET /api/v1/presence", i+1, func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, http.StatusOK, json.RawMessage(tt.presence))
+		})
+		got := p.run("doctor")
+		for _, want := range tt.want {
+			if !strings.Contains(got.stdout, want) {
+				t.Errorf("no %q in\n%s", want, got.stdout)
+			}
+		}
+		if got.code != exitFailure {
+			t.Errorf("%s: code %d", tt.presence, got.code)
+		}
 	}
 }
 

@@ -153,11 +153,47 @@ func (a *app) examineAccount(ctx context.Context, c *client.Client) []finding {
 		return []finding{{bad, "sign-in", err.Error(), "turboscribe login"}}
 	}
 	found := []finding{{level: good, check: "sign-in", detail: fmt.Sprintf("as %s (%s)", me.Email, me.Role)}}
+	return append(found, examineWork(ctx, c)...)
+}
+
+// examineWork looks whether what is uploaded now would be transcribed.
+func examineWork(ctx context.Context, c *client.Client) []finding {
+	const advice = "see the log of the server"
+	p, err := c.Presence(ctx)
+	if err != nil {
+		return []finding{{bad, "workers", err.Error(), advice}}
+	}
+	scheduler := sign("scheduler", "scheduler", p.Scheduler)
+	workers := sign("workers", "worker", p.Worker)
+	if workers.level == bad { // what models it had is of no use
+		return []finding{workers, scheduler}
+	}
 	m, err := c.Models(ctx)
 	if err != nil {
-		return append(found, finding{bad, "workers", err.Error(), "see the log of the server"})
+		return []finding{{bad, "workers", err.Error(), advice}, scheduler}
 	}
-	return append(found, workerModels(m))
+	return []finding{workerModels(m), scheduler}
+}
+
+// sign tells whether one of the programs of that name is there.
+func sign(check, program string, s client.Sign) finding {
+	advice := "start a " + program + " (make up), and see its log"
+	switch {
+	case s.Silence == nil:
+		return finding{bad, check, "no " + program + " heard from; what waits stays queued", advice}
+	case !s.Alive:
+		silence := time.Duration(*s.Silence) * time.Second
+		return finding{bad, check, fmt.Sprintf("no %s heard from for %s; what waits stays queued", program, silenceText(silence)), advice}
+	}
+	return finding{level: good, check: check, detail: fmt.Sprintf("heard from %.0f s ago", *s.Silence)}
+}
+
+// silenceText returns a length of time for people, in seconds while these are few.
+func silenceText(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	return d.String()
 }
 
 // workerModels tells from the models that living workers report whether there

@@ -173,6 +173,8 @@ func (f *fake) signedIn(w http.ResponseWriter, r *http.Request, path string) {
 			map[string]any{"name": "demo.en", "installed": true, "multilingual": false, "translates": false, "demo": true},
 			map[string]any{"name": "small", "installed": false, "multilingual": true, "translates": true, "demo": false},
 		}})
+	case path == "/presence":
+		answer(w, 200, map[string]any{"worker": map[string]any{"alive": true, "silence": 3.2}, "scheduler": map[string]any{"alive": true, "silence": 14.7}})
 	case strings.HasPrefix(path, "/admin/queues"):
 		f.queues(w, strings.TrimPrefix(path, "/admin/queues"))
 	case path == "/transcriptions":

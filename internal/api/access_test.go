@@ -178,6 +178,7 @@ func accessTable() []accessRow {
 		{route: "GET /api/v1/receipts/:id", who: "anybody", status: 404, code: "not_found", path: "/api/v1/receipts/{id}"},
 		{route: "GET /api/v1/limits", who: "anybody", status: 200},
 		{route: "GET /api/v1/models", who: "signed in", status: 200},
+		{route: "GET /api/v1/presence", who: "signed in", status: 200},
 		{route: "GET /api/v1/openapi.yaml", who: "anybody", status: 200},
 		{route: "GET /api/v1/schemas/transcript-1.json", who: "anybody", status: 200},
 		{route: "GET /livez", who: "anybody", status: 200},

@@ -75,6 +75,34 @@ func newModelsJSON(installed []transcription.Model) modelsJSON {
 	return out
 }
 
+// presenceJSON says who is there of those that do the work.
+type presenceJSON struct {
+	Worker    signJSON `json:"worker"`
+	Scheduler signJSON `json:"scheduler"`
+}
+
+type signJSON struct {
+	Alive   bool     `json:"alive"`
+	Silence *seconds `json:"silence"`
+}
+
+func (s *Server) presence(c echo.Context) error {
+	p, err := s.transcriptions.Presence(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, presenceJSON{newSignJSON(p.Worker), newSignJSON(p.Scheduler)})
+}
+
+func newSignJSON(s transcription.Sign) signJSON {
+	out := signJSON{Alive: s.Alive}
+	if s.Known {
+		silence := seconds(s.Silence)
+		out.Silence = &silence
+	}
+	return out
+}
+
 func (s *Server) document(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/yaml", openAPI)
 }

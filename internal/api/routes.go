@@ -195,6 +195,7 @@ func (s *Server) routes() []route {
 		{"GET", root + "/receipts/:id", s.showReceipt, anybody, small},
 		{"GET", root + "/limits", s.limits, anybody, small},
 		{"GET", root + "/models", s.models, signedIn, small},
+		{"GET", root + "/presence", s.presence, signedIn, small},
 		{"GET", root + "/openapi.yaml", s.document, anybody, small},
 		{"GET", root + "/schemas/transcript-1.json", s.schema, anybody, small},
 	}

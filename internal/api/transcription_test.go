@@ -462,6 +462,20 @@ func TestModels(t *testing.T) {
 	}
 }
 
+func TestPresence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.store.Hear(transcription.Presence{Worker: transcription.Sign{Known: true, Silence: 65 * time.Second}})
+	got := w.do(t, call{actor: "user", path: "/api/v1/presence"})
+	if want := `{"status":"success","data":{"worker":{"alive":false,"silence":65.000},"scheduler":{"alive":false,"silence":null}}}`; strings.TrimSpace(got.body) != want {
+		t.Errorf("got %s, want %s", got.body, want)
+	}
+	w.store.Hear(transcription.Presence{Scheduler: transcription.Sign{Known: true, Alive: true, Silence: time.Second}})
+	if got := w.do(t, call{actor: "user", path: "/api/v1/presence"}); !strings.Contains(got.body, `"scheduler":{"alive":true,"silence":1.000}`) {
+		t.Errorf("got %s", got.body)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	got := newWorld(t).do(t, call{path: "/api/v1/limits"})

@@ -300,6 +300,36 @@ func TestDB_workers(t *testing.T) {
 	}
 }
 
+func TestDB_Presence(t *testing.T) {
+	t.Parallel()
+	db, ctx := pgtest.New(t), t.Context()
+	check := func(why string, worker, scheduler transcription.Sign) {
+		t.Helper()
+		got, err := db.Presence(ctx)
+		ok(t, err)
+		got.Worker.Silence, got.Scheduler.Silence = got.Worker.Silence.Round(time.Minute), got.Scheduler.Silence.Round(time.Minute)
+		if want := (transcription.Presence{Worker: worker, Scheduler: scheduler}); got != want {
+			t.Errorf("%s: got %+v, want %+v", why, got, want)
+		}
+	}
+	here := transcription.Sign{Known: true, Alive: true}
+	check("nobody yet", transcription.Sign{}, transcription.Sign{})
+	ok(t, db.ReportWorker(ctx, transcription.Worker{ID: "a"}))
+	ok(t, db.ReportWorker(ctx, transcription.Worker{ID: "b"}))
+	ok(t, db.ReportScheduler(ctx))
+	check("all there", here, here)
+	execSQL(t, db, "UPDATE workers SET seen_at = now() - interval '2 minutes' WHERE id = 'a'; UPDATE scheduler SET seen_at = now() - interval '5 minutes'")
+	check("one worker left", here, transcription.Sign{Known: true, Silence: 5 * time.Minute})
+	ok(t, db.ReportScheduler(ctx))
+	execSQL(t, db, "UPDATE workers SET seen_at = now() - interval '2 minutes'")
+	check("no worker left", transcription.Sign{Known: true, Silence: 2 * time.Minute}, here)
+	ok(t, db.ReportWorker(ctx, transcription.Worker{ID: "a"}))
+	ok(t, db.RetireWorker(ctx, "a"))
+	check("stopped in order", transcription.Sign{Known: true, Silence: time.Minute}, here)
+	execSQL(t, db, "UPDATE workers SET seen_at = now() - interval '25 hours'; UPDATE scheduler SET seen_at = now() - interval '25 hours'")
+	check("long forgotten", transcription.Sign{}, transcription.Sign{})
+}
+
 func TestDB_Transcription_unknown(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

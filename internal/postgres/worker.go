@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"maps"
 	"time"
 
@@ -96,4 +97,27 @@ func (db *DB) RefusedModels(ctx context.Context) (map[string]string, error) {
 		codes[r.Model] = r.Code
 	}
 	return codes, wrap(err, "list refused models")
+}
+
+// ReportScheduler records that a scheduler lives. The time is the database's.
+func (db *DB) ReportScheduler(ctx context.Context) error {
+	_, err := db.bun.NewRaw("INSERT INTO scheduler DEFAULT VALUES ON CONFLICT (single) DO UPDATE SET seen_at = now()").Exec(ctx)
+	return wrap(err, "report scheduler")
+}
+
+// Presence returns what was last heard of workers and schedulers.
+func (db *DB) Presence(ctx context.Context) (transcription.Presence, error) {
+	var worker, scheduler sql.NullFloat64 // seconds of silence
+	err := db.bun.NewRaw(`SELECT (SELECT extract(epoch FROM now() - max(seen_at)) FROM workers),
+		(SELECT extract(epoch FROM now() - seen_at) FROM scheduler)`).Scan(ctx, &worker, &scheduler)
+	return transcription.Presence{Worker: newSign(worker), Scheduler: newSign(scheduler)}, wrap(err, "look who is there")
+}
+
+// newSign judges how long somebody has been silent.
+func newSign(seconds sql.NullFloat64) transcription.Sign {
+	silence := time.Duration(seconds.Float64 * float64(time.Second))
+	if !seconds.Valid || silence > remembered {
+		return transcription.Sign{}
+	}
+	return transcription.Sign{Known: true, Alive: silence < alive, Silence: silence}
 }

@@ -28,6 +28,7 @@ type Store interface {
 	ShareStore
 	QueueStore
 	ModelStore
+	PresenceStore
 
 	// Head returns one without its text and segments, cheaply, since clients poll it.
 	// Whatever changes the text also changes the Run, the Revision or UpdatedAt.

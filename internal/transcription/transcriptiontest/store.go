@@ -40,6 +40,7 @@ type Store struct {
 	zips      map[uuid.UUID]*zip
 	lastEvent int64
 	installed []string
+	presence  transcription.Presence
 	refused   map[string]string
 	quota     transcription.Quota
 	spent     map[uuid.UUID]time.Duration // by owner, for runs that are no more
@@ -512,40 +513,6 @@ func (s *Store) DeleteTranscription(ctx context.Context, owner, id uuid.UUID) er
 	maps.DeleteFunc(s.shares, func(_ uuid.UUID, l share) bool { return l.TranscriptionID == id })
 	s.takeOut(id)
 	return nil
-}
-
-// InstalledModels implements transcription.Store.
-func (s *Store) InstalledModels(ctx context.Context) ([]string, error) {
-	unlock, err := s.lock(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	return s.installed, nil
-}
-
-// Install makes these the models that living workers have reported.
-func (s *Store) Install(models ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.installed = slices.Sorted(slices.Values(models))
-}
-
-// RefusedModels implements transcription.Store.
-func (s *Store) RefusedModels(ctx context.Context) (map[string]string, error) {
-	unlock, err := s.lock(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	return maps.Clone(s.refused), nil
-}
-
-// Refuse makes these the codes that living workers have reported, by model.
-func (s *Store) Refuse(codes map[string]string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refused = codes
 }
 
 // Insert puts a transcription into the store as it is.

@@ -197,6 +197,25 @@ func (c *Client) Models(ctx context.Context) (Models, error) {
 	return m, err
 }
 
+// Presence says whether anybody does the work that waits.
+type Presence struct {
+	Worker    Sign
+	Scheduler Sign
+}
+
+// Sign is what was last heard of a kind of program.
+type Sign struct {
+	Alive   bool
+	Silence *float64 // seconds; nil: nothing was heard for a day
+}
+
+// Presence returns who is there of those that do the work.
+func (c *Client) Presence(ctx context.Context) (Presence, error) {
+	var p Presence
+	err := c.call(ctx, http.MethodGet, apiRoot+"/presence", &p)
+	return p, err
+}
+
 // Limits returns the bounds of an upload. Nobody has to be signed in.
 func (c *Client) Limits(ctx context.Context) (Limits, error) {
 	ctx, cancel := within(ctx, c.timeout)
