@@ -407,7 +407,7 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"nonsense"},
 		{"transcribe"},
-		{"transcribe", audio, "--format", "pdf"},
+		{"transcribe", audio, audio, "--format", "pdf"},
 		{"transcribe", audio, audio, "--format", "srt"},
 		{"transcribe", audio, "--server", "not an address"},
 		{"transcribe", audio, "--timeout", "0s"},
@@ -416,7 +416,6 @@ func TestUsage(t *testing.T) {
 		{"list", "extra"},
 		{"get"},
 		{"export", fakeID, "--format", "exe"},
-		{"export", fakeID, "--format", "docx"},
 		{"export", fakeID, "--option", "speakers"},
 		{"export", fakeID, "--option", "highlight=true"},
 		{"login"},

@@ -84,7 +84,7 @@ func (a *app) exportCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&e.format, "format", "txt", formatNames())
 	cmd.Flags().StringArrayVar(&e.options, "option", nil, "NAME=VALUE, such as speakers=false; docs/api.md lists them")
-	cmd.Flags().StringVar(&e.output, "output", "-", "file to write, or - for standard output")
+	cmd.Flags().StringVar(&e.output, "output", "-", "file to write, or a directory for it, or - for standard output")
 	cmd.Flags().BoolVar(&e.force, "force", false, "replace a file that exists")
 	return cmd
 }
@@ -93,6 +93,7 @@ func (a *app) exportCommand() *cobra.Command {
 type exporter struct {
 	app            *app
 	format, output string
+	form           transcription.Format // of that name
 	options        []string
 	force          bool
 }
@@ -110,22 +111,56 @@ func (e *exporter) run(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	target, err := e.target(t)
+	if err != nil {
+		return err
+	}
 	file, err := c.Export(ctx, id, query)
 	if err != nil {
 		return err
 	}
 	e.app.warn(t.Warnings)
-	if e.output == "-" {
-		return e.app.print("%s", plain(file))
+	if target == "" {
+		return e.app.printFile(file, e.form)
 	}
-	return e.app.save(e.output, file, e.force)
+	return e.app.save(target, file, e.force)
+}
+
+// target returns the file to write; empty for standard output. In a directory it is named as
+// its recording.
+func (e *exporter) target(t *client.Transcription) (string, error) {
+	if e.output == "-" {
+		return "", nil
+	}
+	if !directory(e.output) {
+		return e.output, nil
+	}
+	path := filepath.Join(e.output, stem(t)+e.form.Extension)
+	return path, vacant(path, e.force)
+}
+
+// stem returns the name of a recording without its ending; its id for a name that no file here
+// should have.
+func stem(t *client.Transcription) string {
+	name := filepath.Base(t.FileName)
+	name = strings.TrimSuffix(name, filepath.Ext(name))
+	if strings.Trim(name, ". /") == "" || inline(name) != name {
+		return filepath.Base(t.ID)
+	}
+	return name
+}
+
+// directory reports whether a path is one.
+func directory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // check finds every mistake that can be found without the server, and returns what it is
 // to be asked for.
 func (e *exporter) check() (url.Values, error) {
-	format, err := transcription.FindFormat(e.format)
-	if err != nil {
+	var err error
+	if e.form, err = transcription.FindFormat(e.format); err != nil {
 		return nil, usageError{err}
 	}
 	query := url.Values{}
@@ -136,22 +171,34 @@ func (e *exporter) check() (url.Values, error) {
 		}
 		query.Add(name, value)
 	}
-	if _, err := transcription.ReadLayout(format, query); err != nil {
+	if _, err := transcription.ReadLayout(e.form, query); err != nil {
 		return nil, usageError{err}
 	}
 	query.Set("format", e.format)
-	if e.output != "-" {
+	switch {
+	case e.output == "-":
+		return query, e.app.printable(e.form)
+	case directory(e.output): // what it is to be called there is known later
+		return query, nil
+	default:
 		return query, vacant(e.output, e.force)
 	}
-	return query, printable(format)
 }
 
-// printable returns an error for a format that is no text.
-func printable(f transcription.Format) error {
-	if f.Binary {
-		return usage("a %s file cannot be printed: name a place with --output", f.Name)
+// printable returns an error for a format that is no text, where a person would read it.
+func (a *app) printable(f transcription.Format) error {
+	if _, ok := terminal(a.stdout); ok && f.Binary {
+		return usage("a %s file cannot be shown on a terminal: name a place with --output", f.Name)
 	}
 	return nil
+}
+
+// printFile writes what was exported: a text without control characters, and else each byte.
+func (a *app) printFile(file []byte, f transcription.Format) error {
+	if !f.Binary {
+		file = plain(file)
+	}
+	return a.print("%s", file)
 }
 
 // formatNames lists the formats of exports.

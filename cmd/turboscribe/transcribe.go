@@ -33,7 +33,7 @@ func (a *app) transcribeCommand() *cobra.Command {
 	cmd.Flags().StringVar(&t.settings.Channels, "channels", "", "split: a speaker on each channel of a stereo recording; mix, the default, otherwise")
 	cmd.Flags().StringVar(&t.settings.Priority, "priority", "", "low: when nothing else waits; normal, the default; high: before all else, for administrators")
 	cmd.Flags().StringVar(&t.settings.Webhook, "webhook", "", "address that is told how it ends, see docs/api.md")
-	cmd.Flags().StringVar(&t.output, "output", "-", "directory to save into, or - for standard output")
+	cmd.Flags().StringVar(&t.output, "output", "-", "directory to save into, or a file of the format for one recording, or - for standard output")
 	cmd.Flags().BoolVar(&t.force, "force", false, "replace files that exist")
 	return cmd
 }
@@ -124,11 +124,11 @@ func (t *transcriber) check(ctx context.Context, paths []string) ([]*recording, 
 		return nil, usageError{err}
 	}
 	if t.output == "-" {
-		if err := printable(t.format); err != nil {
+		if err := t.app.printable(t.format); err != nil {
 			return nil, err
 		}
 	}
-	if t.output == "-" && len(paths) > 1 && (t.formatName == "srt" || t.formatName == "vtt") {
+	if t.output == "-" && len(paths) > 1 && (t.format.Binary || t.formatName == "srt" || t.formatName == "vtt") {
 		return nil, usage("several %s files cannot share standard output: give --output DIR", t.formatName)
 	}
 	recordings, err := t.find(paths)
@@ -154,6 +154,7 @@ func (t *transcriber) check(ctx context.Context, paths []string) ([]*recording, 
 // find looks at the files and decides where their texts go.
 func (t *transcriber) find(paths []string) (found []*recording, err error) {
 	taken := map[string]bool{}
+	single := len(paths) == 1 && t.namesFile()
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		switch {
@@ -165,7 +166,11 @@ func (t *transcriber) find(paths []string) (found []*recording, err error) {
 			return nil, fmt.Errorf("%s is empty", path)
 		}
 		r := &recording{path: path, size: info.Size()}
-		if r.target, err = t.target(path, taken); err != nil {
+		r.target = t.output
+		if !single {
+			r.target = t.target(path, taken)
+		}
+		if err := t.vacant(r.target); err != nil {
 			return nil, err
 		}
 		found = append(found, r)
@@ -173,11 +178,24 @@ func (t *transcriber) find(paths []string) (found []*recording, err error) {
 	return found, nil
 }
 
-// target returns the file that a text is saved to. Two recordings may differ in
+// namesFile reports whether the output is a file for one text, by its ending, and no directory.
+func (t *transcriber) namesFile() bool {
+	return strings.EqualFold(filepath.Ext(t.output), t.format.Extension) && !directory(t.output)
+}
+
+// vacant returns an error for a target that must not be replaced.
+func (t *transcriber) vacant(target string) error {
+	if target == "" {
+		return nil
+	}
+	return vacant(target, t.force)
+}
+
+// target returns the file in the output that a text is saved to. Two recordings may differ in
 // their ending only.
-func (t *transcriber) target(path string, taken map[string]bool) (string, error) {
+func (t *transcriber) target(path string, taken map[string]bool) string {
 	if t.output == "-" {
-		return "", nil
+		return ""
 	}
 	stem := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	target := filepath.Join(t.output, stem+t.format.Extension)
@@ -185,7 +203,7 @@ func (t *transcriber) target(path string, taken map[string]bool) (string, error)
 		target = filepath.Join(t.output, fmt.Sprintf("%s-%d%s", stem, n, t.format.Extension))
 	}
 	taken[target] = true
-	return target, vacant(target, t.force)
+	return target
 }
 
 func (t *transcriber) upload(ctx context.Context, r *recording) (err error) {
@@ -218,7 +236,7 @@ func (t *transcriber) finish(ctx context.Context, r *recording, several bool) er
 		}
 		text = append(text, '\n')
 	}
-	return t.app.print("%s", plain(text))
+	return t.app.printFile(text, t.format)
 }
 
 func (t *transcriber) warn(warnings []client.Problem) {
