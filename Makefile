@@ -2,20 +2,24 @@
 # `make test` are enough. Results go to stdout, everything else to stderr.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status build test cover fuzz bench microbench chaos followers soak lint vuln fmt check clean purge packages tools whisper recording
+.PHONY: help demo up start down status build test cover fuzz bench microbench chaos followers soak lint vuln fmt check clean purge packages tools whisper recording
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: recording up ## transcribe a recording: make demo [AUDIO=file] [FORMAT=txt|srt|vtt|json|csv|tsv|md|docx|pdf]
+demo: recording start ## transcribe a recording: make demo [AUDIO=file] [FORMAT=txt|srt|vtt|json|csv|tsv|md|docx|pdf]
 	@scripts/demo
+	@scripts/stack about
 
 recording:
 	@scripts/demo --check
 
-up: build ## start the local stack, restart what has died or is outdated
+up: start ## start the local stack, restart what has died or is outdated
+	@scripts/stack about
+
+start: build
 	@scripts/stack up
 
 down: ## stop the local stack; its data stays in .run/

@@ -64,3 +64,18 @@ func TestDemo_formats(t *testing.T) {
 		}
 	}
 }
+
+// make up ended without a word about where it is, who may sign in and how it is stopped.
+func TestStack_about(t *testing.T) {
+	t.Parallel()
+	root := checkout(t)
+	got := script(t, root, nil, "stack", "about")
+	for _, want := range []string{"http://127.0.0.1:1", "admin@x", "TS_ADMIN_PASSWORD of .run/env", "'. .run/env'", "'make down'"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %s", want, got)
+		}
+	}
+	if strings.Contains(got, "secret") {
+		t.Errorf("the password is shown: %s", got)
+	}
+}

@@ -36,7 +36,7 @@ require_go() {
 # going on, every ten seconds how far it is, keeps the output in a log, and
 # shows the end of that log when the command fails.
 step() {
-	local label=$1 log=${1%% (*} pid began=$SECONDS beat=$SECONDS
+	local label=$1 log=${1%% (*} pid said began=$SECONDS beat=$SECONDS
 	log=$logs/${log// /-}.log
 	shift
 	mkdir -p "$logs"
@@ -46,7 +46,8 @@ step() {
 	while kill -0 "$pid" 2>/dev/null; do
 		if ((SECONDS - beat >= 10)); then
 			beat=$SECONDS
-			say "  $((SECONDS - began)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-90)"
+			said=$(tail -n 1 "$log" | tr -d '\r' | cut -c 1-90)
+			say "  $((SECONDS - began)) s${said:+: $said}"
 		fi
 		sleep 0.2
 	done
