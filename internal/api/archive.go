@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -38,7 +39,7 @@ func (s *Server) exportMe(c echo.Context) error {
 		return err
 	}
 	return sendFile(c, "application/zip", "turboscribe.zip", func(w io.Writer) error {
-		a := archive{Server: s, zip: zip.NewWriter(w), ctx: ctx, who: entitled(who), media: media}
+		a := archive{Server: s, zip: zip.NewWriter(w), began: time.Now(), ctx: ctx, who: entitled(who), media: media}
 		return a.write()
 	})
 }
@@ -65,6 +66,7 @@ func entitled(who auth.Actor) auth.Actor {
 type archive struct {
 	*Server
 	zip   *zip.Writer
+	began time.Time
 	ctx   context.Context //nolint:containedctx // it is written for one request
 	who   auth.Actor
 	media bool // with the recordings
@@ -79,9 +81,14 @@ func (a *archive) write() error {
 	return a.zip.Close()
 }
 
+// create begins a file of what is kept now.
+func (a *archive) create(name string) (io.Writer, error) {
+	return a.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: a.began})
+}
+
 // file writes a file of JSON.
 func (a *archive) file(name string, v any) error {
-	w, err := a.zip.Create(name)
+	w, err := a.create(name)
 	if err != nil {
 		return fmt.Errorf("begin %s: %w", name, err)
 	}
@@ -99,7 +106,7 @@ func list[T any](a *archive, name string, next func() ([]T, error)) error {
 	if err != nil {
 		return err
 	}
-	w, err := a.zip.Create(name)
+	w, err := a.create(name)
 	if err != nil {
 		return fmt.Errorf("begin %s: %w", name, err)
 	}
@@ -287,7 +294,8 @@ func (a *archive) texts(folder string, t *transcription.Transcription) error {
 		if err != nil {
 			return err
 		}
-		w, err := a.zip.Create(folder + "transcript" + format.Extension)
+		file := &zip.FileHeader{Name: folder + "transcript" + format.Extension, Method: zip.Deflate, Modified: text.CompletedAt}
+		w, err := a.zip.CreateHeader(file)
 		if err != nil {
 			return fmt.Errorf("begin the %s of %s: %w", name, t.ID, err)
 		}

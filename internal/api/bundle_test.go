@@ -95,6 +95,9 @@ func unzip(t *testing.T, file string) map[string]string {
 	}
 	found := map[string]string{}
 	for _, f := range z.File {
+		if f.Modified.Year() < 2000 { // those of exports were of the day 0 of the month 0 of 1980
+			t.Errorf("%s is of %s", f.Name, f.Modified)
+		}
 		r, err := f.Open()
 		if err != nil {
 			t.Fatal(err)
