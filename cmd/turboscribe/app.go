@@ -33,10 +33,12 @@ type app struct {
 	server  string
 	timeout time.Duration
 	options client.Options // what is neither a flag nor in the environment
+
+	lineAfter time.Duration // between lines of progress
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) *app {
-	return &app{stdin: stdin, stdout: stdout, stderr: stderr, lookup: lookup}
+	return &app{stdin: stdin, stdout: stdout, stderr: stderr, lookup: lookup, lineAfter: lineAfter}
 }
 
 // usageError is a mistake in how the program was called.

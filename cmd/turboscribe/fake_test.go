@@ -389,7 +389,7 @@ func (p *person) runWith(ctx context.Context, stdin string, args ...string) resu
 		v, ok := p.env[key]
 		return v, ok
 	})
-	a.options = p.options
+	a.options, a.lineAfter = p.options, 0
 	code := a.run(ctx, args)
 	return result{code, out.String(), strings.ReplaceAll(errs.String(), p.server.URL, "SERVER")}
 }

@@ -182,7 +182,7 @@ func (k *modelKeeper) pullOne(ctx context.Context, m transcription.Model, base s
 	if _, err := os.Stat(dir.Path(m)); err == nil && !force {
 		return k.present(ctx, m)
 	}
-	meter := newMeter(k.app.stderr, m.Name)
+	meter := k.app.meter(m.Name)
 	defer meter.end()
 	p, err := models.NewPuller(dir, models.Options{
 		Base: base, Free: freeSpace,
@@ -300,7 +300,7 @@ func (k *modelKeeper) installed(names []string) ([]transcription.Model, error) {
 }
 
 func (k *modelKeeper) verifyOne(ctx context.Context, m transcription.Model) (models.Sum, error) {
-	meter := newMeter(k.app.stderr, m.Name)
+	meter := k.app.meter(m.Name)
 	defer meter.end()
 	return models.Dir(k.dir).Verify(ctx, m, func(done, total int64) {
 		if total > slowToRead {
@@ -364,11 +364,20 @@ func findModels(names []string) ([]transcription.Model, error) {
 		if slices.Contains(transcription.Aliases, name) {
 			return nil, usage("%s is chosen among the models that are there; name one, such as base.en", name)
 		}
-		m, err := transcription.FindModel(name)
-		if err != nil {
-			return nil, usageError{err}
+		known := transcription.Models()
+		at := slices.IndexFunc(known, func(m transcription.Model) bool { return m.Name == name })
+		if at < 0 {
+			return nil, usage("there is no model %q; known are %s", name, modelNames(known))
 		}
-		found[i] = m
+		found[i] = known[at]
 	}
 	return found, nil
+}
+
+func modelNames(known []transcription.Model) string {
+	names := make([]string, len(known))
+	for i, m := range known {
+		names[i] = m.Name
+	}
+	return strings.Join(names, ", ")
 }

@@ -58,7 +58,7 @@ func TestModels_directory(t *testing.T) {
 	has("an empty list", list(), "MODEL           SIZE      INSTALLED  LANGUAGES  TRANSLATES  CHECKSUM\n",
 		"demo.en         17.7 MB   no         English    no          -\n", "large-v3        3.1 GB    no         100        yes         -\n")
 	got := p.run("models", "pull", "demo.en")
-	has("pull", got.stderr, "demo.en: downloading, 17.7 MB of 17.7 MB 100%", "Installed "+demo)
+	has("pull", got.stderr, "demo.en: downloading, ", "Installed "+demo)
 	if got.code != exitOK || got.stdout != "" {
 		t.Errorf("pull: %+v", got)
 	}
@@ -111,7 +111,7 @@ func TestModels_pullFails(t *testing.T) {
 	}{
 		"no such file":       {[]string{"pull", "base"}, exitFailure, "no such file"},
 		"another file":       {[]string{"pull", "tiny"}, exitFailure, "another file"},
-		"no such model":      {[]string{"pull", "huge"}, exitUsage, "no model \"huge\""},
+		"no such model":      {[]string{"pull", "huge"}, exitUsage, "no model \"huge\"; known are demo.en, tiny.en"},
 		"an alias":           {[]string{"pull", transcription.Fast}, exitUsage, "name one"},
 		"no model":           {[]string{"pull"}, exitUsage, "at least 1"},
 		"no address":         {[]string{"pull", "tiny", "--url", "hub"}, exitUsage, "not an address"},

@@ -12,29 +12,35 @@ import (
 // barSteps is how finely a bar moves.
 const barSteps = 1000
 
-// lineEvery is how far it must go before another line is written where there is
-// no terminal to draw a bar on.
-const lineEvery = 0.1
+// Where there is no terminal to draw a bar on, another line is written of a stage when it has
+// gone so far, in so long. What is short is done before.
+const (
+	lineEvery = 0.1
+	lineAfter = 2 * time.Second
+)
 
 // meter shows how far one thing is: as a bar on a terminal, elsewhere as a line
 // now and then. It never goes back.
 type meter struct {
-	w    io.Writer
-	name string
+	w     io.Writer
+	name  string
+	after time.Duration // between lines of a stage
 
 	mu    sync.Mutex               // an upload reports from the goroutine that sends it
 	bar   *progressbar.ProgressBar // nil without a terminal
 	stage string
 	best  float64
 	lined float64 // where the last line was written
+	at    time.Time
 	ended bool
 }
 
-// newMeter returns a meter for the thing of that name.
-func newMeter(w io.Writer, name string) *meter {
-	m := newLineMeter(w, name)
-	if _, ok := terminal(w); ok {
-		m.bar = progressbar.NewOptions(barSteps, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(28),
+// meter returns one for the thing of that name.
+func (a *app) meter(name string) *meter {
+	m := newLineMeter(a.stderr, name)
+	m.after = a.lineAfter
+	if _, ok := terminal(a.stderr); ok {
+		m.bar = progressbar.NewOptions(barSteps, progressbar.OptionSetWriter(a.stderr), progressbar.OptionSetWidth(28),
 			progressbar.OptionThrottle(80*time.Millisecond), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
 			progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true), progressbar.OptionFullWidth())
 	}
@@ -62,12 +68,17 @@ func (m *meter) show(stage string, done float64, note string) {
 		m.bar.Describe(m.name + ": " + text)                 // draws at once, so it comes last
 		return
 	}
-	complete := m.best == 1 && m.lined < 1
-	if stage == m.stage && m.best < m.lined+lineEvery && !complete {
+	if stage == m.stage && !m.due() {
 		return
 	}
-	m.stage, m.lined = stage, m.best
+	m.stage, m.lined, m.at = stage, m.best, time.Now()
 	m.line(text)
+}
+
+// due reports whether there is something new to say of a stage. That it is complete is not: the
+// next stage says so, or what is done then.
+func (m *meter) due() bool {
+	return m.best < 1 && m.best >= m.lined+lineEvery && time.Since(m.at) >= m.after
 }
 
 func (m *meter) line(text string) {

@@ -207,7 +207,7 @@ func (t *transcriber) target(path string, taken map[string]bool) string {
 }
 
 func (t *transcriber) upload(ctx context.Context, r *recording) (err error) {
-	m := newMeter(t.app.stderr, filepath.Base(r.path))
+	m := t.app.meter(filepath.Base(r.path))
 	defer m.end()
 	m.show("uploading "+bytesText(r.size), 0, "")
 	r.id, err = t.client.Upload(ctx, r.path, t.settings, func(done, total int64) {

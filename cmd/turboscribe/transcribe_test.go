@@ -31,7 +31,6 @@ func TestTranscribe(t *testing.T) {
 	p := signedIn(t, f)
 	got := p.run("transcribe", p.file("talk.wav", "sound"), "--model", "small", "--language", "en", "--prompt", "TurboScribe", "--translate", "--channels", "split", "--webhook", "https://example.com/x", "--format", "srt")
 	want := result{0, "the text as srt\n", `talk.wav: uploading 5 B
-talk.wav: uploading 5 B 100%
 talk.wav: waiting for a worker
 talk.wav: transcribing 50%
 talk.wav: done 100%
@@ -414,7 +413,7 @@ func TestTranscribe_unchangedIsNotSent(t *testing.T) {
 func TestMeter_line(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	m := newMeter(&b, "x")
+	m := newLineMeter(&b, "x")
 	for i := range 1001 {
 		m.show("uploading", float64(i)/1000, "")
 	}
@@ -425,5 +424,25 @@ func TestMeter_line(t *testing.T) {
 	m.show("uploading", 1, "again")
 	if strings.Contains(b.String(), "again") {
 		t.Errorf("a meter that has ended writes on:\n%s", b.String())
+	}
+}
+
+// Ten lines were written off a terminal of what took no second, and two that it was complete.
+func TestMeter_short(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	m := newApp(nil, nil, &b, nil).meter("x")
+	for i := range 1001 {
+		m.show("uploading", float64(i)/1000, "")
+	}
+	m.show("done", 1, "")
+	if want := "x: uploading\nx: done 100%\n"; b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+	b.Reset()
+	m.at, m.stage, m.best, m.lined = time.Now().Add(-lineAfter), "transcribing", 0.3, 0.3
+	m.show("transcribing", 0.5, "")
+	if want := "x: transcribing 50%\n"; b.String() != want {
+		t.Errorf("after a while: got %q, want %q", b.String(), want)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // wait shows the progress of a transcription until it has ended, and fails when
 // it ended without a text.
 func (a *app) wait(ctx context.Context, c *client.Client, id, name string) (*client.Transcription, error) {
-	m := newMeter(a.stderr, name)
+	m := a.meter(name)
 	t, err := c.Wait(ctx, id, client.Watcher{
 		Changed: func(t *client.Transcription) { m.show(stageText(t), t.Progress, noteText(t)) },
 		Notice: func(message string) {
