@@ -66,6 +66,7 @@ func accessTable() []accessRow {
 		{route: "POST /api/v1/auth/password/reset", who: "anybody", status: 400, code: "ticket_invalid", body: `{"token":"x","password":"` + password + `"}`},
 		{route: "POST /api/v1/auth/email/resend", who: "anybody", status: 202, body: `{"email":"user@example.com"}`},
 		{route: "POST /api/v1/auth/email/verify", who: "anybody", status: 400, code: "ticket_invalid", body: `{"token":"x"}`},
+		{route: "GET /", who: "anybody", status: 200},
 		{route: "GET /account", who: "anybody", status: 200},
 		{route: "GET /api/v1/auth/providers", who: "anybody", status: 200},
 		{route: "GET /api/v1/auth/oidc/:provider", who: "anybody", status: 404, code: "unknown_provider", path: "/api/v1/auth/oidc/none"},

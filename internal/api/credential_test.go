@@ -82,6 +82,21 @@ func TestChangeEmail(t *testing.T) {
 	w.post(t, "email/resend", `{"email":"nobody"}`).expect(t, 400, "invalid_email")
 }
 
+// Mails name the address of the installation, which answered a browser with the JSON of a 404.
+func TestWelcome(t *testing.T) {
+	t.Parallel()
+	got := newWorld(t).do(t, call{path: "/"})
+	got.expect(t, http.StatusOK, "")
+	for _, link := range []string{`href="/account"`, `href="/api/v1/openapi.yaml"`} {
+		if !strings.Contains(got.body, link) {
+			t.Errorf("no %s in %s", link, got.body)
+		}
+	}
+	if kind := got.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/html") {
+		t.Errorf("it is %s", kind)
+	}
+}
+
 // TestAccountPage: its own script and style may run, and nothing else.
 func TestAccountPage(t *testing.T) {
 	t.Parallel()

@@ -249,7 +249,7 @@ func TestErrors_ofTheRouter(t *testing.T) {
 		code, says   string
 	}{
 		{"GET", "/nowhere", 404, "no_such_route", "openapi.yaml"},
-		{"GET", "/", 404, "no_such_route", "openapi.yaml"},
+		{"GET", "/api", 404, "no_such_route", "openapi.yaml"},
 		{"GET", "/api/v1/auth/login", 405, "method_not_allowed", "POST"},
 		{"PATCH", "/api/v1/limits", 405, "method_not_allowed", "GET"},
 		{"TRACE", "/api/v1/limits", 405, "method_not_allowed", "GET"},

@@ -46,9 +46,15 @@ var beginHTML string
 //go:embed error.html
 var errorHTML string
 
+// welcomeHTML says what this is, to whom the address in a mail has led here.
+//
+//go:embed welcome.html
+var welcomeHTML string
+
 var (
-	errorPage = newTemplate("error", errorHTML)
-	beginPage = newTemplate("begin", beginHTML)
+	errorPage   = newTemplate("error", errorHTML)
+	beginPage   = newTemplate("begin", beginHTML)
+	welcomePage = newTemplate("welcome", welcomeHTML)
 )
 
 // pageTemplate is a page with its policy.
@@ -104,4 +110,8 @@ func led(r *http.Request) bool {
 func (s *Server) accountPage(c echo.Context) error {
 	c.Response().Header().Set("Content-Security-Policy", accountCSP)
 	return c.HTML(http.StatusOK, accountHTML)
+}
+
+func (s *Server) welcome(c echo.Context) error {
+	return writePage(c, http.StatusOK, welcomePage, nil)
 }

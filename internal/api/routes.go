@@ -84,6 +84,7 @@ func (s *Server) routes() []route {
 		{"POST", authPath + "/password/reset", s.resetPassword, anybody, small},
 		{"POST", authPath + "/email/resend", s.resendVerification, anybody, small},
 		{"POST", authPath + "/email/verify", s.verifyEmail, anybody, small},
+		{"GET", "/", s.welcome, anybody, small},
 		{"GET", "/account", s.accountPage, anybody, small},
 		{"GET", authPath + "/providers", s.listProviders, anybody, small},
 		{"GET", oidcPath + "/:provider", visited(s.beginSignIn), anybody, small},

@@ -108,7 +108,8 @@ func TestService_ResetPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if letters := m.post(t); len(letters) != 1 || letters[0].To != ada || letters[0].Subject != "Your account has another API key" {
+	if letters := m.post(t); len(letters) != 1 || letters[0].To != ada || letters[0].Subject != "Your account has another API key" ||
+		!strings.Contains(letters[0].Text, "GET /api/v1/api-keys lists your keys") {
 		t.Errorf("got %+v, want a notice of the key", letters)
 	}
 	if err := m.ForgotPassword(t.Context(), "ADA@example.com "); err != nil {

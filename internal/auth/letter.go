@@ -28,9 +28,9 @@ func (s *Service) letter(ctx context.Context, m *Mail) (*Letter, error) {
 	case AddressNotice:
 		return s.notice(m, "Your address was changed", "Your account has another e-mail address from now on. Mail about it no longer comes here."), nil
 	case LinkNotice:
-		return s.notice(m, "Your account has another way in", "Your account can be signed in to by another provider from now on; which one is listed where you manage it."), nil
+		return s.notice(m, "Your account has another way in", "Your account can be signed in to by another provider from now on. Once you are signed in, GET /api/v1/me/identities tells which ones."), nil
 	case KeyNotice:
-		return s.notice(m, "Your account has another API key", "An API key was made for your account, with which a program can do some of what you may; your keys are listed where you manage it."), nil
+		return s.notice(m, "Your account has another API key", "An API key was made for your account, with which a program can do some of what you may. Once you are signed in, GET /api/v1/api-keys lists your keys, and DELETE /api/v1/api-keys/ID revokes one."), nil
 	case HandOverNotice:
 		return s.notice(m, "Your account has no password any more", "Your account was signed in to by another provider, which knows this address as yours. Nobody had proved to have both the address and the password, "+
 			"so that whoever opened the account may have been somebody else: the password, API keys, other providers and sign-ins are gone. "+
