@@ -281,6 +281,15 @@ func (d *draft) split(e Edit) error {
 	if n < 1 || n >= len(s.Words) || s.End-s.Start < 2*shortestSegment {
 		return fault.New(fault.Invalid, "Segment %d cannot be split there: both parts need a word.", e.Segment).WithCode("nothing_left").With("words", len(s.Words))
 	}
+	first, second := halves(*s, n, e.At)
+	d.segments = slices.Replace(d.segments, e.Segment, e.Segment+1, first, second)
+	d.sort()
+	return nil
+}
+
+// halves returns a segment in two, the second from word n on, at a time or, with nil, where
+// its words are.
+func halves(s Segment, n int, at *time.Duration) (first, second Segment) {
 	clamp := func(t time.Duration) time.Duration {
 		return min(max(t, s.Start+shortestSegment), s.End-shortestSegment)
 	}
@@ -288,13 +297,10 @@ func (d *draft) split(e Edit) error {
 	if until > from {
 		until = from
 	}
-	if e.At != nil {
-		until, from = clamp(*e.At), clamp(*e.At)
+	if at != nil {
+		until, from = clamp(*at), clamp(*at)
 	}
-	first, second := cutTo(*s, s.Words[:n], s.Start, until), cutTo(*s, s.Words[n:], from, s.End)
-	d.segments = slices.Replace(d.segments, e.Segment, e.Segment+1, first, second)
-	d.sort()
-	return nil
+	return cutTo(s, s.Words[:n], s.Start, until), cutTo(s, s.Words[n:], from, s.End)
 }
 
 // splitAt returns the word before which an edit splits a segment.

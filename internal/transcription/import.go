@@ -20,13 +20,24 @@ import (
 
 // imported is what a file says of a text.
 type imported struct {
-	lines    []string     // as they stand on the screen or the page, without speakers
+	lines    []voiced     // as they stand on the screen or the page
 	cues     []NewSegment // with their times; nil: the format has none
 	complete bool         // the cues are segments, and all that is known of the text
 }
 
-// importers read texts, knowing the names of those who speak.
-var importers = map[string]func(body []byte, speakers []string) (imported, error){
+// voiced is a line without the name of who speaks. A turn begins where the file has a name, and
+// goes on to the next; 0: there was none yet.
+type voiced struct {
+	text    string
+	speaker string
+	turn    int
+}
+
+// reader reads a text, knowing the one that it is to become; nil: there is none yet.
+type reader func(body []byte, before []Segment) (imported, error)
+
+// importers are the readers of the formats.
+var importers = map[string]reader{
 	"srt": readSRT, "vtt": readVTT, "json": readJSON, "docx": readDOCX, "txt": readTXT,
 }
 
@@ -41,9 +52,10 @@ func Importable() []string {
 }
 
 // Import makes what a file says the text of a transcription, as Edit does: an export that
-// was changed with another program. Words that stay keep their times and their speakers.
-// JSON has segments with all that belongs to them; of the other formats the text counts,
-// and only if there is none yet the times of cues. One that has ended without a text is
+// was changed with another program. Words that stay keep their times, and their speakers
+// unless the file has another name in front of them. JSON has segments with all that belongs
+// to them; of the other formats text and names count, and only if there is no text yet the
+// times of cues. One that has ended without a text is
 // completed by that. Invalid unknown_format; malformed_import with the line.
 func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, format string, body []byte) (*Transcription, error) {
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
@@ -61,13 +73,13 @@ func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base
 		return s.write(ctx, who, t, base, Written{format, body})
 	}
 	return s.change(ctx, who, id, base, func(d *draft) error {
-		in, err := read(body, Speakers(d.segments))
+		in, err := read(body, d.segments)
 		if err != nil {
 			return err
 		}
 		letters := 0
 		for _, l := range in.lines {
-			letters += utf8.RuneCountInString(l)
+			letters += utf8.RuneCountInString(l.text)
 		}
 		if err := checkLength(letters); err != nil {
 			return err
@@ -79,12 +91,27 @@ func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base
 			return d.rewrite(in.cues)
 		case len(d.segments) == 0 && len(in.lines) > 0:
 			return noSegments()
-		case d.says(format, in), spells(d.segments, escapes[format], in.lines):
+		case d.says(format, in):
 			return nil
 		}
-		d.segments = retext(d.segments, unitsOfLines(in.lines))
-		return nil
+		return d.say(format, in.lines)
 	})
+}
+
+// say makes lines of a file the text.
+func (d *draft) say(format string, lines []voiced) error {
+	for _, l := range lines {
+		if _, err := checkSpeaker(l.speaker); err != nil {
+			return err
+		}
+	}
+	if escaped := escapes[format]; spells(d.segments, escaped, lines) {
+		d.segments = renamed(d.segments, escaped, lines)
+	} else {
+		d.segments = retext(d.segments, unitsOfLines(lines))
+	}
+	d.sort()
+	return nil
 }
 
 func noSegments() error {
@@ -101,7 +128,7 @@ func (d *draft) says(format string, in imported) bool {
 	if err := (Exporter{}).Write(&own, f, &Transcription{Segments: d.segments, Duration: d.duration}, Layout{}); err != nil {
 		return false
 	}
-	same, err := importers[format](own.Bytes(), Speakers(d.segments))
+	same, err := importers[format](own.Bytes(), d.segments)
 	return err == nil && slices.Equal(same.lines, in.lines)
 }
 
@@ -113,8 +140,12 @@ var escapes = map[string]func(string) string{
 
 // spells reports whether lines have the text of segments, however that is laid out: a line
 // ends anywhere, also within a word that is wider.
-func spells(segments []Segment, escaped func(string) string, lines []string) bool {
-	rest := strings.Join(lines, "\n")
+func spells(segments []Segment, escaped func(string) string, lines []voiced) bool {
+	texts := make([]string, len(lines))
+	for i, l := range lines {
+		texts[i] = l.text
+	}
+	rest := strings.Join(texts, "\n")
 	for p := range Paragraphs(&Transcription{Segments: segments}, Layout{Paragraph: math.MaxInt}) {
 		text := p.Text
 		if escaped != nil {
@@ -145,12 +176,16 @@ func spelt(paragraph, lines string) (rest string, ok bool) {
 }
 
 // unitsOfLines returns the units of lines. Whether there is a space where a line ends can
-// only be guessed.
-func unitsOfLines(lines []string) (units []unit) {
+// only be guessed; where somebody else speaks there is one.
+func unitsOfLines(lines []voiced) (units []unit) {
 	for _, line := range lines {
-		found := unitsIn(line)
+		found := unitsIn(line.text)
+		for i := range found {
+			found[i].speaker, found[i].turn = line.speaker, line.turn
+		}
 		if len(found) > 0 && len(units) > 0 {
-			found[0].glued = joinsWithoutSpace(units[len(units)-1].text, found[0].text)
+			last := units[len(units)-1]
+			found[0].glued = last.speaker == line.speaker && joinsWithoutSpace(last.text, found[0].text)
 			found[0].loose = true
 		}
 		units = append(units, found...)
@@ -183,29 +218,20 @@ func linesOf(body []byte) ([]string, error) {
 	return lines, nil
 }
 
-// withoutSpeaker returns a line without the name of somebody known in front.
-func withoutSpeaker(line string, speakers []string) string {
-	for _, name := range speakers {
-		if rest, ok := strings.CutPrefix(line, clean(name)+":"); ok {
-			return strings.TrimSpace(rest)
-		}
-	}
-	return line
-}
-
 // readTXT reads paragraphs.
-func readTXT(body []byte, speakers []string) (imported, error) {
+func readTXT(body []byte, before []Segment) (imported, error) {
 	lines, err := linesOf(body)
 	if err != nil {
 		return imported{}, err
 	}
-	var in imported
+	var paragraphs []readCue
 	for _, l := range withoutTimes(lines) {
-		if l = clean(withoutSpeaker(clean(l), speakers)); l != "" {
-			in.lines = append(in.lines, l)
+		if l = clean(l); l != "" {
+			paragraphs = append(paragraphs, readCue{lines: []voiced{{text: l}}})
 		}
 	}
-	return in, nil
+	unlabel(paragraphs, before, clean)
+	return imported{lines: importedCues(paragraphs).lines}, nil
 }
 
 // paragraphTime is the time in front of a paragraph, as exports have it.
@@ -242,7 +268,7 @@ type importedDocument struct {
 }
 
 // readJSON reads what the JSON export writes.
-func readJSON(body []byte, _ []string) (imported, error) {
+func readJSON(body []byte, _ []Segment) (imported, error) {
 	var doc importedDocument
 	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\ufeff")), &doc); err != nil {
 		return imported{}, malformedJSON(body, err)

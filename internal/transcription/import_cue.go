@@ -12,14 +12,14 @@ type cueReader struct {
 	lines []string
 	at    int
 	time  *regexp.Regexp
-	text  func(line string) string // without markup
+	text  func(lines []string) []voiced // without markup
 	found []readCue
 }
 
 // readCue is a subtitle as it was read.
 type readCue struct {
 	start, end time.Duration
-	lines      []string
+	lines      []voiced
 }
 
 var (
@@ -29,12 +29,12 @@ var (
 
 // readSRT reads SubRip subtitles: blocks of a number, a time and text, with empty lines
 // between.
-func readSRT(body []byte, speakers []string) (imported, error) {
+func readSRT(body []byte, before []Segment) (imported, error) {
 	lines, err := linesOf(body)
 	if err != nil {
 		return imported{}, err
 	}
-	r := &cueReader{lines: lines, time: srtTiming, text: srtPlain}
+	r := &cueReader{lines: lines, time: srtTiming, text: srtLines}
 	for r.skipEmpty() {
 		if _, err := strconv.Atoi(strings.TrimSpace(r.line())); err == nil {
 			r.at++
@@ -43,17 +43,20 @@ func readSRT(body []byte, speakers []string) (imported, error) {
 			return imported{}, err
 		}
 	}
-	return importedCues(r.found, speakers), nil
+	unlabel(r.found, before, func(name string) string { return srtPlain(srtText(clean(name))) })
+	return importedCues(r.found), nil
 }
 
 // readVTT reads WebVTT subtitles (W3C Recommendation, section 6): a header, and blocks of
-// cues, notes, styles and regions, with empty lines between.
-func readVTT(body []byte, speakers []string) (imported, error) {
+// cues, notes, styles and regions, with empty lines between. Where no voice is named, names
+// may stand in front of the text as in SubRip.
+func readVTT(body []byte, before []Segment) (imported, error) {
 	lines, err := linesOf(body)
 	if err != nil {
 		return imported{}, err
 	}
-	r := &cueReader{lines: lines, time: vttTiming, text: vttPlain}
+	var v voices
+	r := &cueReader{lines: lines, time: vttTiming, text: v.lines}
 	if !vttHeader.MatchString(r.line()) {
 		return imported{}, malformed(1, "a WebVTT file begins with WEBVTT.")
 	}
@@ -70,25 +73,54 @@ func readVTT(body []byte, speakers []string) (imported, error) {
 			return imported{}, err
 		}
 	}
-	return importedCues(r.found, speakers), nil
+	if v.turns == 0 {
+		unlabel(r.found, before, clean)
+	}
+	return importedCues(r.found), nil
 }
 
-// importedCues returns what subtitles say, without the names of those who speak.
-func importedCues(cues []readCue, speakers []string) (in imported) {
-	unlabel(cues, speakers)
+// importedCues returns what subtitles say.
+func importedCues(cues []readCue) (in imported) {
 	for _, c := range cues {
-		var text []string
+		var lines []voiced
 		for _, line := range c.lines {
-			if line = clean(line); line != "" {
-				text = append(text, line)
+			if line.text = clean(line.text); line.text != "" {
+				lines = append(lines, line)
 			}
 		}
-		if len(text) > 0 {
-			in.lines = append(in.lines, text...)
-			in.cues = append(in.cues, NewSegment{Start: c.start, End: c.end, Text: strings.Join(text, " ")})
-		}
+		in.lines = append(in.lines, lines...)
+		in.cues = append(in.cues, c.segments(lines)...)
 	}
 	return in
+}
+
+// segments returns the lines of a subtitle as segments, one of each who speaks in it: they
+// share its time by what they say.
+func (c readCue) segments(lines []voiced) []NewSegment {
+	var turns []voiced
+	for _, line := range lines {
+		if last := len(turns) - 1; last >= 0 && turns[last].turn == line.turn {
+			turns[last].text += " " + line.text
+			continue
+		}
+		turns = append(turns, line)
+	}
+	if len(turns) == 0 {
+		return nil
+	}
+	if len(turns) == 1 || c.end-c.start < time.Duration(len(turns))*shortestSegment {
+		whole := NewSegment{Start: c.start, End: c.end, Text: turns[0].text, Speaker: turns[0].speaker}
+		for _, t := range turns[1:] {
+			whole.Text += " " + t.text
+		}
+		return []NewSegment{whole}
+	}
+	found := timed(turns, c.end-c.start)
+	for i := range found {
+		found[i].Start += c.start
+		found[i].End += c.start
+	}
+	return found
 }
 
 var (
@@ -135,9 +167,10 @@ func (r *cueReader) cue() error {
 		return malformed(r.at+1, "this subtitle starts before the one above it.")
 	}
 	c := readCue{start: start, end: end}
-	for r.at++; r.at < len(r.lines) && !r.empty(); r.at++ {
-		c.lines = append(c.lines, clean(r.text(r.line())))
-	}
+	r.at++
+	from := r.at
+	r.skipBlock()
+	c.lines = r.text(r.lines[from:r.at])
 	r.found = append(r.found, c)
 	return nil
 }
@@ -164,6 +197,13 @@ var (
 // wordJoiner keeps players from reading text as markup, see srtText.
 const wordJoiner = "\u2060"
 
+func srtLines(lines []string) (found []voiced) {
+	for _, line := range lines {
+		found = append(found, voiced{text: clean(srtPlain(line))})
+	}
+	return found
+}
+
 func srtPlain(line string) string {
 	return strings.ReplaceAll(srtMarkup.ReplaceAllString(line, ""), wordJoiner, "")
 }
@@ -174,3 +214,35 @@ func vttPlain(line string) string {
 
 // vttEntities are those of WebVTT, which differ little from HTML's.
 var vttEntities = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&lrm;", "\u200e", "&rlm;", "\u200f", "&nbsp;", "\u00a0")
+
+// voiceTag is where a voice begins, with its name, or ends.
+var voiceTag = regexp.MustCompile(`<v(?:\.[^\s<>]*)?[ \t]+([^<>]*)>|</v>`)
+
+// voices counts the voices of WebVTT.
+type voices struct{ turns int }
+
+// lines returns what a cue says: a voice begins a line of its own, and goes on until it ends,
+// until the next or with the cue.
+func (v *voices) lines(lines []string) (found []voiced) {
+	var now voiced
+	add := func(text string) {
+		now.text = clean(vttPlain(text))
+		found = append(found, now)
+	}
+	for _, line := range lines {
+		at := 0
+		for _, m := range voiceTag.FindAllStringSubmatchIndex(line, -1) {
+			add(line[at:m[0]])
+			now, at = voiced{}, m[1]
+			if m[2] < 0 {
+				continue
+			}
+			if name := clean(vttEntities.Replace(line[m[2]:m[3]])); name != "" {
+				v.turns++
+				now = voiced{speaker: name, turn: v.turns}
+			}
+		}
+		add(line[at:])
+	}
+	return found
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
@@ -15,8 +16,8 @@ import (
 const maxDocument = 64 << 20
 
 // readDOCX reads the paragraphs of a document of Word's (ECMA-376). Titles, quotes and
-// headings are about the text, not of it.
-func readDOCX(body []byte, _ []string) (imported, error) {
+// headings are about the text, not of it. Those of the first level are who speaks below them.
+func readDOCX(body []byte, _ []Segment) (imported, error) {
 	z, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
 	if err != nil {
 		return imported{}, noDocument(err)
@@ -48,9 +49,11 @@ type docxReader struct {
 	found imported
 
 	text  strings.Builder
-	about bool // the paragraph is no text
-	time  bool // the run is a time
-	open  bool // inside w:t
+	about bool   // the paragraph is no text
+	named bool   // but the name of who speaks
+	now   voiced // who speaks
+	time  bool   // the run is a time
+	open  bool   // inside w:t
 }
 
 // docxAbout are the beginnings of the styles of paragraphs that are not the text.
@@ -82,8 +85,9 @@ func (d *docxReader) begin(t xml.StartElement) {
 	switch t.Name.Local {
 	case "p":
 		d.text.Reset()
-		d.about = false
+		d.about, d.named = false, false
 	case "pStyle":
+		d.named = value(t) == "Heading1"
 		for _, style := range docxAbout {
 			d.about = d.about || strings.HasPrefix(value(t), style)
 		}
@@ -103,9 +107,18 @@ func (d *docxReader) end(name string) {
 	case "t":
 		d.open = false
 	case "p":
-		if line := clean(d.text.String()); line != "" && !d.about {
-			d.found.lines = append(d.found.lines, line)
-		}
+		d.paragraph(clean(d.text.String()))
+	}
+}
+
+func (d *docxReader) paragraph(text string) {
+	switch {
+	case text == "":
+	case d.named && utf8.RuneCountInString(text) <= MaxSpeaker:
+		d.now = voiced{speaker: text, turn: d.now.turn + 1}
+	case !d.about:
+		d.now.text = text
+		d.found.lines = append(d.found.lines, d.now)
 	}
 }
 

@@ -181,7 +181,7 @@ func TestService_Import_ofOthers(t *testing.T) {
 		"markup":              {"srt", "1\r\n00:00:00,000 --> 00:00:02,000\r\n{\\an8}<i>One</i> <font color=\"red\">too</font>.\r\n\r\n2\r\n00:00:03,000 --> 00:00:08,000 X1:40\r\nthree four\r\nfive six.", "One too. three four five six."},
 		"no numbers":          {"srt", "\ufeff0:00:00.0 --> 0:00:02.5\nOne two.\n\n\n0:00:03,000 --> 00:00:08,000\nthree for five six.\n", "One two. three for five six."},
 		"names and settings":  {"vtt", "WEBVTT - a title\nKind: captions\n\nNOTE\nnot this --> nor this\n\nSTYLE\n::cue { color: red }\n\nfirst\n00:00.000 --> 00:02.000 align:start position:0%\n<v.loud Ann>One <00:01.000><c.x>two</c> &amp; more.\n\n00:00:03.000 --> 00:00:08.000\nthree four five six.\n", "One two & more. three four five six."},
-		"a speaker":           {"txt", "Ann: One two.\n\nthree four\n\nBob: five six.", "One two. three four Bob: five six."},
+		"a speaker":           {"txt", "Ann: One two.\n\nthree four\n\nBob: five six.", "One two. three four five six."},
 		"segments":            {"json", `{"schemaVersion":1,"segments":[{"start":0.5,"end":2,"text":"All new.","speaker":"Cleo","words":[]}],"more":{}}`, "All new."},
 		"times of other cues": {"srt", "1\n00:00:10,000 --> 00:00:12,000\nOne two.\n\n2\n00:00:13,000 --> 00:00:18,000\nthree four five six.\n", "One two. three four five six."},
 	} {

@@ -13,6 +13,9 @@ type unit struct {
 	glued bool // no space before it
 	loose bool // which is a guess: a line begins with it
 	word  int  // of the old text; −1: of none
+
+	speaker string // whom a file names, see voiced
+	turn    int
 }
 
 // unitsOf returns the units of words.
@@ -216,21 +219,29 @@ func reword(s Segment, text string) Segment {
 func Retext(segments []Segment, text string) []Segment { return retext(segments, unitsIn(text)) }
 
 func retext(segments []Segment, units []unit) []Segment {
-	var old []Word
-	var home []int // of each old word
+	if len(segments) == 0 {
+		return nil
+	}
+	old, home := wordsAtHome(segments)
+	recognize(old, units)
+	return resegment(segments, old, units, housed(units, home))
+}
+
+// wordsAtHome returns all words, and of each the segment in which it is.
+func wordsAtHome(segments []Segment) (words []Word, home []int) {
 	for i, s := range segments {
 		s = worded(s)
-		old = append(old, s.Words...)
+		words = append(words, s.Words...)
 		for range s.Words {
 			home = append(home, i)
 		}
 	}
-	if len(segments) == 0 {
-		return nil
-	}
-	recognize(old, units)
-	homes, kept := housed(units, home), neighbours(units, len(old))
-	var found []Segment
+	return words, home
+}
+
+// resegment returns segments with the units that are at home in them.
+func resegment(segments []Segment, old []Word, units []unit, homes []int) (found []Segment) {
+	kept, speakers := neighbours(units, len(old)), speakersOf(segments, units, homes)
 	for from := 0; from < len(units); {
 		to := from
 		for to < len(units) && homes[to] == homes[from] {
@@ -241,7 +252,7 @@ func retext(segments []Segment, units []unit) []Segment {
 		if joinWords(words) != s.Text {
 			s.Text, s.Words, s.Confidence, s.Suspect = joinWords(words), words, confidence(words), false
 		}
-		found = append(found, s)
+		found = append(found, shareOut(s, words, units[from:to], speakers[from:to])...)
 		from = to
 	}
 	return found
@@ -287,6 +298,8 @@ func housed(units []unit, home []int) []int {
 		instead := home[before+1 : after]
 		for i := from; i < to; i++ {
 			switch {
+			case len(instead) == 0 && after < len(home) && begins(units, from, i, to): // the first words of a turn
+				homes[i] = home[after]
 			case len(instead) > 0:
 				homes[i] = instead[(i-from)*len(instead)/(to-from)]
 			case before >= 0:

@@ -67,10 +67,10 @@ var timesEstimated = Warning{"times_estimated", "This text was imported from a f
 
 // timed gives lines times one behind the other, by their lengths; those of a recording whose
 // length is known fill it.
-func timed(lines []string, duration time.Duration) []NewSegment {
+func timed(lines []voiced, duration time.Duration) []NewSegment {
 	all := 0
 	for _, l := range lines {
-		all += utf8.RuneCountInString(l)
+		all += utf8.RuneCountInString(l.text)
 	}
 	if duration == 0 {
 		duration = time.Duration(all) * letterTime
@@ -79,9 +79,9 @@ func timed(lines []string, duration time.Duration) []NewSegment {
 	var at time.Duration
 	letters := 0
 	for i, l := range lines {
-		letters += utf8.RuneCountInString(l)
+		letters += utf8.RuneCountInString(l.text)
 		end := max(share(duration, letters, all).Truncate(time.Millisecond), at+shortestSegment)
-		segments[i] = NewSegment{Start: at, End: end, Text: l}
+		segments[i] = NewSegment{Start: at, End: end, Text: l.text, Speaker: l.speaker}
 		at = end
 	}
 	return segments
@@ -120,7 +120,7 @@ func (s *Service) write(ctx context.Context, who auth.Actor, t *Transcription, b
 }
 
 // importer returns what reads a format. Invalid unknown_format.
-func importer(format string) (func([]byte, []string) (imported, error), error) {
+func importer(format string) (reader, error) {
 	read, ok := importers[format]
 	if !ok {
 		return nil, fault.New(fault.Invalid, "There is no import format %q. Choose one of %s.", format, strings.Join(Importable(), ", ")).
