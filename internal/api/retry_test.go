@@ -57,6 +57,20 @@ func TestRetryTranscription(t *testing.T) {
 	}
 }
 
+// A text that somebody has brought along may be in any language.
+func TestRetryTranscription_unknownLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.store.add(t, w.ids["user"], func(r *transcription.Transcription) {
+		completed(r)
+		r.Earlier = &transcription.Earlier{Run: 1, CompletedAt: r.CompletedAt}
+	})
+	got := w.do(t, call{actor: "user", path: "/api/v1/transcriptions/" + id.String()})
+	if got.expect(t, 200, ""); !strings.Contains(got.body, `"language":null,"languageConfidence":null,"translate":false`) {
+		t.Errorf("got %s", got.body)
+	}
+}
+
 func TestRetryTranscription_refused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -23,7 +23,7 @@ func TestUpload_withItsText(t *testing.T) {
 			}
 			got := w.do(t, call{actor: "user", path: made.Header.Get("Location")})
 			got.expect(t, 200, "")
-			for _, want := range []string{`"status":"completed"`, `"text":"One two."`, `"start":1.000,"end":2.500`, `"revision":0`, `"model":null`, `"progress":1`} {
+			for _, want := range []string{`"status":"completed"`, `"text":"One two."`, `"start":1.000,"end":2.500`, `"revision":0`, `"language":"en","languageConfidence":1.000`, `"model":null`, `"progress":1`} {
 				if !strings.Contains(got.body, want) {
 					t.Errorf("got %s, want %s", got.body, want)
 				}

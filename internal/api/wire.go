@@ -97,7 +97,7 @@ type earlierJSON struct {
 	Run                int       `json:"run"`
 	Model              *string   `json:"model"`
 	Language           *string   `json:"language"`
-	LanguageConfidence fraction  `json:"languageConfidence"`
+	LanguageConfidence *fraction `json:"languageConfidence"`
 	Translate          bool      `json:"translate"`
 	CompletedAt        timestamp `json:"completedAt"`
 }
@@ -175,9 +175,11 @@ func newEarlierJSON(e *transcription.Earlier) *earlierJSON {
 	if e == nil {
 		return nil
 	}
-	return &earlierJSON{
-		Run: e.Run, Model: orNull(e.Model), Language: orNull(e.Language), LanguageConfidence: fraction(e.LanguageConfidence), Translate: e.Translate, CompletedAt: timestamp(e.CompletedAt),
+	out := &earlierJSON{Run: e.Run, Model: orNull(e.Model), Language: orNull(e.Language), Translate: e.Translate, CompletedAt: timestamp(e.CompletedAt)}
+	if e.Language != "" {
+		out.LanguageConfidence = (*fraction)(&e.LanguageConfidence)
 	}
+	return out
 }
 
 func newTextJSON(t *transcription.Transcription) textJSON {

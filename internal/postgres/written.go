@@ -41,6 +41,8 @@ func (db *DB) write(ctx context.Context, tx bun.Tx, f transcription.FirstText) e
 		Set("status = ?", transcription.Completed).Set("completed_at = statement_timestamp()").Set("updated_at = clock_timestamp()").
 		Set("progress = 1").Set("failure_code = ''").Set("failure_message = ''").Set("edited = true").Set("written = true").
 		Set("warnings = ?", newWarnings(f.Warnings)).Apply(text).
+		Set("language = coalesce(nullif(t.asked_language, ''), t.language)").
+		Set("language_confidence = CASE WHEN t.asked_language = '' THEN t.language_confidence ELSE 1 END").
 		Where("t.id = ?", f.Ref.ID).Where("t.run = ?", f.Ref.Run).Where("t.earlier IS NULL").
 		Where("(t.status IN ('failed', 'canceled') OR NOT EXISTS (SELECT FROM steps AS s WHERE s.transcription_id = t.id))").
 		Returning("old.was").Scan(ctx, &from)

@@ -33,7 +33,10 @@ func kept(t *testing.T, db *postgres.DB, tr *transcription.Transcription) {
 	if last := events[len(events)-1]; last.Type != transcription.EventType(transcription.Completed) || last.Actor.Kind != transcription.ByUser {
 		t.Errorf("the last event is %+v", last)
 	}
-	if again := again(t, db, got, "Heard."); again.Text != "Brought along." || again.Earlier == nil || again.Earlier.Run != got.Run || again.Earlier.Model != "" {
+	if got.Language != "de" || got.LanguageConfidence != 1 {
+		t.Errorf("it is %q, %v sure", got.Language, got.LanguageConfidence)
+	}
+	if again := again(t, db, got, "Heard."); again.Text != "Brought along." || again.Earlier == nil || again.Earlier.Run != got.Run || again.Earlier.Model != "" || again.Earlier.Language != "de" || again.Earlier.LanguageConfidence != 1 {
 		t.Errorf("after another run it is %+v, earlier %+v", again, again.Earlier)
 	}
 	now := read(t, db, tr)
@@ -54,6 +57,7 @@ func TestDB_CreateTranscription_written(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	tr := newTranscription(t, addUser(t, db))
+	tr.Options.Language = "de"
 	tr.Status, tr.Segments, tr.Text = transcription.Completed, along(), "Brought along."
 	ok(t, db.CreateTranscription(t.Context(), tr))
 	if tr.Status != transcription.Completed {
@@ -65,7 +69,7 @@ func TestDB_CreateTranscription_written(t *testing.T) {
 func TestDB_Write(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	tr := addTranscription(t, db, addUser(t, db))
+	tr := addTranscription(t, db, addUser(t, db), func(tr *transcription.Transcription) { tr.Options.Language = "de" })
 	text := transcription.FirstText{Ref: tr.Ref(), By: transcription.Actor{Kind: transcription.ByUser, Name: tr.OwnerID.String()}, Segments: along()}
 	wantKind(t, db.Write(t.Context(), tr.OwnerID, text), fault.Conflict)
 	ok(t, db.CancelTranscription(t.Context(), tr.OwnerID, tr.ID))

@@ -92,7 +92,10 @@ func (t *Transcription) complete(w Written) (err error) {
 	if t.Segments, t.Warnings, err = w.read(0); err != nil || t.Segments == nil {
 		return err
 	}
-	t.Status, t.Progress, t.Language, t.Text = Completed, 1, t.Options.Language, Text(t.Segments)
+	t.Status, t.Progress, t.Text = Completed, 1, Text(t.Segments)
+	if t.Options.Language != "" {
+		t.Language, t.LanguageConfidence = t.Options.Language, 1
+	}
 	return nil
 }
 

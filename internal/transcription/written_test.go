@@ -56,7 +56,7 @@ func TestService_Upload_written(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, lines(text.Segments)); diff != "" || got.Status != transcription.Completed || text.Status != transcription.Completed || text.Revision != 0 || text.Language != "de" {
+			if diff := cmp.Diff(tt.want, lines(text.Segments)); diff != "" || got.Status != transcription.Completed || text.Status != transcription.Completed || text.Revision != 0 || text.Language != "de" || text.LanguageConfidence != 1 {
 				t.Errorf("%s in %s, revision %d: -want +got\n%s", text.Status, text.Language, text.Revision, diff)
 			}
 			if len(text.Warnings) != tt.warned {

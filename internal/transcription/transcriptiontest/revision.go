@@ -63,6 +63,9 @@ func (s *Store) Write(ctx context.Context, who uuid.UUID, f transcription.FirstT
 	now := s.now()
 	t.Status, t.Progress, t.Failure, t.CompletedAt, t.UpdatedAt = transcription.Completed, 1, nil, now, now
 	t.Segments, t.Text, t.Warnings = f.Segments, transcription.Text(f.Segments), f.Warnings
+	if t.Options.Language != "" {
+		t.Language, t.LanguageConfidence = t.Options.Language, 1
+	}
 	s.rows[t.ID] = t
 	s.recordBy(&t, transcription.EventType(transcription.Completed), f.By)
 	s.settleBatch(t.BatchID)
