@@ -129,6 +129,10 @@ func (n NewRange) of(t *Transcription) (*Range, error) {
 	invalid := func(field, format string, args ...any) error {
 		return fault.New(fault.Invalid, format, args...).WithCode("invalid_range").With("field", field)
 	}
+	if length == 0 { // its text was brought along
+		return nil, fault.New(fault.Invalid, "The length of this recording is not known until it has been run, so there are no parts of it yet. Run the whole of it first.").
+			WithCode("invalid_range")
+	}
 	if n.From < 0 || n.From >= length {
 		return nil, invalid("from", "A range must begin within the recording, which is %s long.", position(length))
 	}

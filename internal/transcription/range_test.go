@@ -216,3 +216,17 @@ func TestRange_Into_anything(t *testing.T) {
 		}
 	}
 }
+
+// A recording that came with its text was said to be 0:00:00 long.
+func TestService_CreateRange_unknownLength(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	made, err := b.Upload(t.Context(), b.who, written("txt", "One two.\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.CreateRange(t.Context(), b.who, made.ID, nil, transcription.NewRange{To: time.Second})
+	if f := fault.Of(err); f.Code != "invalid_range" || !strings.Contains(f.Message, "not known") {
+		t.Errorf("got %v", err)
+	}
+}
