@@ -52,6 +52,15 @@ func addWriting(ctx context.Context, tx bun.Tx, f transcription.FirstText) error
 	return err
 }
 
+// isWritten reports whether the present text is the first one, as a person has brought it
+// along: nobody has edited it.
+func isWritten(ctx context.Context, tx bun.Tx, id uuid.UUID) (written bool, err error) {
+	err = tx.NewRaw(lineage+`SELECT written AND EXISTS (SELECT FROM lineage WHERE number = 0)
+		AND NOT EXISTS (SELECT FROM revisions AS r JOIN lineage AS l ON l.number = r.number WHERE r.transcription_id = ?id AND r.kind IN ('edit', 'range'))
+		FROM transcriptions WHERE id = ?id`, ofText{id}).Scan(ctx, &written)
+	return written, err
+}
+
 // bringBack makes what is known of the run that the present text is of, which came back,
 // what the transcription says of its text. Of runs that have completed before such things
 // were kept nothing is known.

@@ -219,6 +219,13 @@ func (x texts) settle(ctx context.Context, tx bun.Tx, l pipeline.Lease, p parent
 	if err != nil || !kept {
 		return set, err
 	}
+	written, err := isWritten(ctx, tx, ref.ID)
+	if err != nil {
+		return nil, err
+	}
+	if written {
+		return warnOfEdits(transcription.WrittenKept(p.Revision + 1)), nil
+	}
 	return warnOfEdits(transcription.EditsKept(p.Revision + 1)), nil
 }
 

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -36,8 +37,11 @@ func kept(t *testing.T, db *postgres.DB, tr *transcription.Transcription) {
 	if got.Language != "de" || got.LanguageConfidence != 1 {
 		t.Errorf("it is %q, %v sure", got.Language, got.LanguageConfidence)
 	}
-	if again := again(t, db, got, "Heard."); again.Text != "Brought along." || again.Earlier == nil || again.Earlier.Run != got.Run || again.Earlier.Model != "" || again.Earlier.Language != "de" || again.Earlier.LanguageConfidence != 1 {
+	if again := again(t, db, got, "Heard."); !warnedOf(again, transcription.WrittenKept(1)) || again.Text != "Brought along." || again.Earlier == nil || again.Earlier.Run != got.Run || again.Earlier.Model != "" || again.Earlier.Language != "de" || again.Earlier.LanguageConfidence != 1 {
 		t.Errorf("after another run it is %+v, earlier %+v", again, again.Earlier)
+	}
+	if again := again(t, db, read(t, db, tr), "Heard once more."); !warnedOf(again, transcription.WrittenKept(3)) {
+		t.Errorf("after a third run it warns of %v", again.Warnings)
 	}
 	now := read(t, db, tr)
 	ok(t, db.Revise(t.Context(), tr.OwnerID, tr.ID, transcription.Change{
@@ -51,6 +55,15 @@ func kept(t *testing.T, db *postgres.DB, tr *transcription.Transcription) {
 	if !readSQL[bool](t, db, "SELECT edited FROM transcriptions WHERE id = ?", tr.ID) {
 		t.Error("what a person has brought along is taken for the machine's")
 	}
+	edit(t, db, read(t, db, tr), "An edit.")
+	if again := again(t, db, read(t, db, tr), "Heard."); !warnedOf(again, transcription.EditsKept(again.Revision-1)) {
+		t.Errorf("after an edit it warns of %v", again.Warnings)
+	}
+}
+
+// warnedOf reports whether a text has a warning.
+func warnedOf(tr *transcription.Transcription, w transcription.Warning) bool {
+	return slices.Contains(tr.Warnings, w)
 }
 
 func TestDB_CreateTranscription_written(t *testing.T) {

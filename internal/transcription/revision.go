@@ -77,6 +77,12 @@ func EditsKept(revision int) Warning {
 		"The new one is revision %d.", revision)}
 }
 
+// WrittenKept is that warning where the text before is still the one that was brought along.
+func WrittenKept(revision int) Warning {
+	return Warning{"edits_kept", fmt.Sprintf("This recording was transcribed, but there was a text already that somebody has brought along, so that one stays. "+
+		"The new one is revision %d.", revision)}
+}
+
 // RevisionMoved is the fault of whoever changes a text that is not what was read.
 func RevisionMoved() error {
 	return fault.New(fault.Conflict, "The text has been changed meanwhile. Read it again.").WithCode("revision_moved")
