@@ -204,6 +204,32 @@ func TestService_Edit_yours(t *testing.T) {
 	}
 }
 
+// Who had sent a text only would have taken back who speaks, and the other way round.
+func TestService_Edit_yoursOfOne(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	id := b.completed(talking("One two."))
+	if _, err := b.Edit(t.Context(), b.who, id, ptr(0), []transcription.Edit{{Op: transcription.SetSpeaker, Speaker: "Ann"}, {Op: transcription.SetText, Text: "theirs"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		mine transcription.Edit
+		want string
+	}{
+		{transcription.Edit{Op: transcription.SetText, Text: "mine"}, "0-2 Ann: mine"},
+		{transcription.Edit{Op: transcription.SetSpeaker, Speaker: "Bob"}, "0-2 Bob: theirs"},
+	} {
+		_, err := b.Edit(t.Context(), b.who, id, ptr(0), []transcription.Edit{tt.mine})
+		stale, ok := errors.AsType[*transcription.StaleEdit](err)
+		if !ok || strings.Contains(err.Error(), "omebody else") {
+			t.Fatalf("got %v", err)
+		}
+		if diff := cmp.Diff([]string{tt.want}, lines(stale.Yours)); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	}
+}
+
 // Two moved an end and a start towards each other, each as far as the other's was not
 // moved, and one speaker talked twice at once.
 func TestService_Edit_timesTogether(t *testing.T) {

@@ -31,6 +31,7 @@ func Rebase(base []Segment, mine, theirs []Splice) ([]Splice, bool) {
 // preferred returns what becomes of a text by mine and by those of theirs that go together
 // with mine: who sends it loses nothing of mine, and takes back as little of theirs as can be.
 func preferred(base []Segment, mine, theirs []Splice) []Segment {
+	mine = blended(mine, theirs)
 	theirs = apart(mine, theirs)
 	for {
 		both := merge(base, mine, theirs)
@@ -46,6 +47,44 @@ func preferred(base []Segment, mine, theirs []Splice) []Segment {
 		}
 		theirs = left
 	}
+}
+
+// blended returns changes of mine that leave what theirs have changed in the same segments
+// and mine have not: who speaks, or all else.
+func blended(mine, theirs []Splice) []Splice {
+	now := map[int]Segment{} // by number in the text before
+	for _, t := range theirs {
+		for i := range t.Old {
+			if len(t.New) == len(t.Old) {
+				now[t.At+i] = t.New[i]
+			}
+		}
+	}
+	mine = slices.Clone(mine)
+	for m, s := range mine {
+		if len(s.New) != len(s.Old) {
+			continue
+		}
+		mine[m].New = slices.Clone(s.New)
+		for i, old := range s.Old {
+			if t, ok := now[s.At+i]; ok {
+				mine[m].New[i] = blend(old, s.New[i], t)
+			}
+		}
+	}
+	return mine
+}
+
+func blend(old, mine, theirs Segment) Segment {
+	if mine.Speaker == old.Speaker {
+		mine.Speaker = theirs.Speaker
+		return mine
+	}
+	if old.Speaker = mine.Speaker; seen(old) == seen(mine) {
+		theirs.Speaker = mine.Speaker
+		return theirs
+	}
+	return mine
 }
 
 // apart returns those of theirs that are of other segments than mine.

@@ -88,8 +88,8 @@ func RevisionMoved() error {
 	return fault.New(fault.Conflict, "The text has been changed meanwhile. Read it again.").WithCode("revision_moved")
 }
 
-// StaleEdit is the error of an edit of segments that somebody else has changed since its
-// author has read them, or that does not go together with what somebody else has changed.
+// StaleEdit is the error of an edit of segments that have been changed since its author has
+// read them, or that does not go together with what was changed.
 // It wraps a Stale fault.
 type StaleEdit struct {
 	error
@@ -100,7 +100,7 @@ type StaleEdit struct {
 func (e *StaleEdit) Unwrap() error { return e.error }
 
 func staleEdit(t *Transcription, yours []Segment) error {
-	f := fault.New(fault.Stale, "Somebody else has changed the same part of this text since you have read it. Compare both and send your change again.").
+	f := fault.New(fault.Stale, "The same part of this text has been changed since you have read it. Compare both and send your change again.").
 		WithCode("stale_edit").With("revision", t.Revision)
 	return &StaleEdit{error: f, Current: t.Segments, Yours: yours}
 }
