@@ -70,9 +70,20 @@ var edits = map[EditOp]func(*draft, Edit) error{
 func (d *draft) apply(e Edit) error {
 	do, ok := edits[e.Op]
 	if !ok {
-		return fault.New(fault.Invalid, "There is no edit %q.", e.Op).WithCode("unknown_edit")
+		return fault.New(fault.Invalid, "There is no edit %q. Choose one of %s.", e.Op, strings.Join(Edits(), ", ")).
+			WithCode("unknown_edit").With("field", "op").With("allowed", Edits())
 	}
 	return do(d, e)
+}
+
+// Edits returns the names of the edits.
+func Edits() []string {
+	names := make([]string, 0, len(edits))
+	for op := range edits {
+		names = append(names, string(op))
+	}
+	slices.Sort(names)
+	return names
 }
 
 // segment returns a segment with words that spell its text, to be changed in place.
@@ -309,7 +320,7 @@ func splitAt(s *Segment, e Edit) (int, error) {
 	case e.Word != nil:
 		return *e.Word, nil
 	case e.At == nil:
-		return 0, MissingField("word or at")
+		return 0, fault.New(fault.Invalid, "This edit needs \"word\" or \"at\".").WithCode("missing_field").With("field", "word").With("anyOf", []string{"word", "at"})
 	}
 	n := slices.IndexFunc(s.Words, func(w Word) bool { return (w.Start+w.End)/2 >= *e.At })
 	return max(n, 0), nil
@@ -334,8 +345,11 @@ func (d *draft) join(e Edit) error {
 }
 
 func (d *draft) insert(e Edit) error {
-	if e.Start == nil || e.End == nil {
-		return MissingField("start and end")
+	if e.Start == nil {
+		return MissingField("start")
+	}
+	if e.End == nil {
+		return MissingField("end")
 	}
 	s, err := d.written(NewSegment{Start: *e.Start, End: *e.End, Text: e.Text, Speaker: e.Speaker})
 	if err != nil {

@@ -230,6 +230,28 @@ func TestService_Edit_yoursOfOne(t *testing.T) {
 	}
 }
 
+// What is missing was "word or at", and of an edit that there is not nobody heard which there are.
+func TestService_Edit_saysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	id := b.completed(talking("One two."))
+	ops := []string{"boundary", "insert", "join", "remove", "renameSpeaker", "replace", "speaker", "split", "text", "times"}
+	for _, tt := range []struct {
+		edit transcription.Edit
+		want map[string]any
+	}{
+		{transcription.Edit{Op: "shout"}, map[string]any{"edit": 0, "field": "op", "allowed": ops}},
+		{transcription.Edit{Op: transcription.Split}, map[string]any{"edit": 0, "field": "word", "anyOf": []string{"word", "at"}}},
+		{transcription.Edit{Op: transcription.Insert, Text: "x"}, map[string]any{"edit": 0, "field": "start"}},
+		{transcription.Edit{Op: transcription.Insert, Text: "x", Start: ptr(time.Second)}, map[string]any{"edit": 0, "field": "end"}},
+	} {
+		_, err := b.Edit(t.Context(), b.who, id, nil, []transcription.Edit{tt.edit})
+		if diff := cmp.Diff(tt.want, fault.Of(err).Details); diff != "" {
+			t.Errorf("%v: -want +got\n%s", err, diff)
+		}
+	}
+}
+
 // Two moved an end and a start towards each other, each as far as the other's was not
 // moved, and one speaker talked twice at once.
 func TestService_Edit_timesTogether(t *testing.T) {
