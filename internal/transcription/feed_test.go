@@ -238,6 +238,41 @@ func TestFeed_forgottenChange(t *testing.T) {
 	})
 }
 
+// A run that has failed and is then given a text has two ends. Each was news to who had been
+// told the other, so a stream told both without end.
+func TestFeed_twoEnds(t *testing.T) {
+	t.Parallel()
+	onAir(t, transcription.FeedOptions{}, func(t *testing.T, b *broadcast) {
+		b.becomes(transcription.Failed)
+		l := b.listen(t, transcription.Place{})
+		l.next(t)
+		l.want(t, "queued", "failed")
+		failed := l.place
+		l.Close()
+		b.becomes(transcription.Completed, "s")
+		for _, tt := range []struct {
+			after transcription.Place
+			want  []string
+		}{
+			{failed, []string{"0s", "completed"}},
+			{transcription.Place{}, []string{"queued", "0s", "completed"}},
+		} {
+			l := b.listen(t, tt.after)
+			l.next(t)
+			l.want(t, tt.want...)
+			if err := l.hear(t.Context()); !errors.Is(err, io.EOF) {
+				t.Errorf("behind the end: %v, heard %q", err, l.heard)
+			}
+			l.Close()
+			back := b.listen(t, l.place)
+			if err := back.hear(t.Context()); !errors.Is(err, io.EOF) {
+				t.Errorf("who comes back is told %q, %v", back.heard, err)
+			}
+			back.Close()
+		}
+	})
+}
+
 // told names each thing in news.
 func told(news transcription.News) (names []string) {
 	for _, item := range news.Items {

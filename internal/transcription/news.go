@@ -58,8 +58,9 @@ const batch = 100
 
 // newsSince returns what s has behind a place that it covers. The end of the run comes
 // last, behind all its segments, and nobody but who has it goes without: a database that
-// has crashed may forget a change that was told, and count on from before it. Moved says
-// whether it is also told how far it is.
+// has crashed may forget a change that was told, and count on from before it. A run that has
+// failed and was given a text has two ends, of which the last counts: each would be news to
+// who has the other, for ever. Moved says whether it is also told how far it is.
 func newsSince(s *Standing, p Place, moved bool) News {
 	news, p := News{Standing: s}, p.within(s.Run)
 	var end *Event
@@ -67,9 +68,7 @@ func newsSince(s *Standing, p Place, moved bool) News {
 		c := &s.Changes[i]
 		switch {
 		case c.Status().Final():
-			if c.ID != p.Change {
-				end = c
-			}
+			end = c
 		case c.ID > p.Change:
 			p.Change = c.ID
 			news.Items = append(news.Items, Item{Place: p, Change: c})
@@ -84,7 +83,7 @@ func newsSince(s *Standing, p Place, moved bool) News {
 		p.Segments += len(next)
 		news.Items = append(news.Items, Item{Place: p, Segments: next})
 	}
-	if end != nil {
+	if end != nil && end.ID != p.Change {
 		p.Change = end.ID
 		news.Items = append(news.Items, Item{Place: p, Change: end})
 	}
