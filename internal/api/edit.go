@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -200,7 +199,7 @@ func (s *Server) changeTranscription(c echo.Context, body any, do func(ctx conte
 	if err != nil {
 		return err
 	}
-	t, err := s.changeText(c, body, func(ctx context.Context, base *int) (*transcription.Transcription, error) { return do(ctx, id, base) })
+	t, err := s.changeText(c, id, body, func(ctx context.Context, base *int) (*transcription.Transcription, error) { return do(ctx, id, base) })
 	if err != nil {
 		return err
 	}
@@ -214,8 +213,8 @@ func (s *Server) changeTranscription(c echo.Context, body any, do func(ctx conte
 
 // changeText reads what a change of a text needs, has it done, and returns the text as it is
 // then.
-func (s *Server) changeText(c echo.Context, body any, do func(ctx context.Context, base *int) (*transcription.Transcription, error)) (*transcription.Transcription, error) {
-	base, err := readBase(c)
+func (s *Server) changeText(c echo.Context, id uuid.UUID, body any, do func(ctx context.Context, base *int) (*transcription.Transcription, error)) (*transcription.Transcription, error) {
+	base, err := readBase(c, id)
 	if err != nil {
 		return nil, err
 	}
@@ -228,17 +227,15 @@ func (s *Server) changeText(c echo.Context, body any, do func(ctx context.Contex
 	return t, withBoth(err)
 }
 
-// readBase returns the revision that If-Match names: that of the ETag of an answer. Nil is
-// whatever there is.
-func readBase(c echo.Context) (*int, error) {
+// readBase returns the revision that If-Match names: that of the ETag of an answer about that
+// transcription. Nil is whatever there is.
+func readBase(c echo.Context, id uuid.UUID) (*int, error) {
 	tag := strings.TrimSpace(c.Request().Header.Get("If-Match"))
 	if tag == "" || tag == "*" {
 		return nil, nil //nolint:nilnil // nil is a base
 	}
-	tag = strings.Trim(strings.TrimPrefix(tag, "W/"), `"`)
-	_, number, _ := strings.Cut(tag, revisionMark)
-	revision, err := strconv.Atoi(number)
-	if err != nil || revision < 0 {
+	revision, ok := taggedBase(id, strings.Trim(strings.TrimPrefix(tag, "W/"), `"`))
+	if !ok {
 		return nil, fault.New(fault.Stale, "If-Match must be the ETag of one answer with this text. Read it again.").WithCode("unknown_etag")
 	}
 	return &revision, nil

@@ -115,6 +115,23 @@ func TestEditTranscription_stale(t *testing.T) {
 	e.call(t, "PUT", "", `{"text":"Whole."}`, "*").expect(t, 200, "")
 }
 
+// Of a tag only the number of the revision was looked at, so that of any other text was as
+// good, or one that somebody had made up.
+func TestEditTranscription_tagOfAnother(t *testing.T) {
+	t.Parallel()
+	e := newEditor(t)
+	other := editor{e.w, e.w.store.add(t, e.w.ids["user"], func(r *transcription.Transcription) {
+		completed(r)
+		r.ID = newID(t)
+	})}
+	own, foreign := e.call(t, "GET", "", "", "").Header.Get("ETag"), other.call(t, "GET", "", "", "").Header.Get("ETag")
+	edit := `{"edits":[{"op":"text","segment":0,"text":"Mine."}]}`
+	for _, tag := range []string{foreign, `"x.0"`, `"x.0.y"`, strings.Replace(own, ".0.", ".1.", 1), own[:len(own)-2] + `-"`} {
+		e.call(t, "PATCH", "", edit, tag).expect(t, 412, "unknown_etag")
+	}
+	e.call(t, "PATCH", "", edit, "W/"+own).expect(t, 200, "")
+}
+
 // Who has read a part of the text, while it was made, has read none that can be changed: what
 // they called segment 0 may be another one.
 func TestEditTranscription_readBeforeTheEnd(t *testing.T) {

@@ -126,7 +126,7 @@ func (s *Server) editShared(c echo.Context) error {
 		return err
 	}
 	var in editsIn
-	t, err := s.changeText(c, &in, func(ctx context.Context, base *int) (*transcription.Transcription, error) {
+	t, err := s.changeText(c, link.TranscriptionID, &in, func(ctx context.Context, base *int) (*transcription.Transcription, error) {
 		edits, err := in.domain()
 		if err != nil {
 			return nil, err

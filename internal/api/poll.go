@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/rs/zerolog"
 
@@ -104,10 +106,6 @@ type taggedHead struct {
 	tag  string
 }
 
-// revisionMark is before the revision in a tag, for those who send it back with a change
-// of the text. A digest has none.
-const revisionMark = "."
-
 func newTaggedHead(t *transcription.Transcription) (taggedHead, error) {
 	b, err := json.Marshal(newHeadJSON(t))
 	if err != nil {
@@ -115,9 +113,30 @@ func newTaggedHead(t *transcription.Transcription) (taggedHead, error) {
 	}
 	tag := digest(b, []byte(version(t)))
 	if _, ok := t.Readable(); ok { // else there is no text yet that could be changed
-		tag += revisionMark + strconv.Itoa(t.Revision)
+		tag = baseTag(t.ID, tag, t.Revision)
 	}
 	return taggedHead{json: b, tag: `"` + tag + `"`}, nil
+}
+
+// tagMark is between the parts of a tag. A digest has none.
+const tagMark = "."
+
+// baseTag returns the tag of an answer with the revision of its text, for those who send it
+// back with a change of that, and a digest of all that by which it is known again: the number
+// alone could be of any transcription.
+func baseTag(id uuid.UUID, answer string, revision int) string {
+	tag := answer + tagMark + strconv.Itoa(revision)
+	return tag + tagMark + digest(id[:], []byte(tag))[:8]
+}
+
+// taggedBase returns the revision that is in a tag. False: it is none of that transcription's.
+func taggedBase(id uuid.UUID, tag string) (revision int, ok bool) {
+	parts := strings.Split(tag, tagMark)
+	if len(parts) != 3 {
+		return 0, false
+	}
+	revision, err := strconv.Atoi(parts[1])
+	return revision, err == nil && tag == baseTag(id, parts[0], revision)
 }
 
 func (h taggedHead) setHeader(c echo.Context) {

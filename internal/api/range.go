@@ -70,7 +70,7 @@ func (s *Server) createRange(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	base, err := readBase(c)
+	base, err := readBase(c, id)
 	if err != nil {
 		return err
 	}
