@@ -132,6 +132,23 @@ func TestEditTranscription_tagOfAnother(t *testing.T) {
 	e.call(t, "PATCH", "", edit, "W/"+own).expect(t, 200, "")
 }
 
+// The tag of a run that had been canceled was refused with the advice to read it again, which
+// gave the same tag. It stands for a run without a text: not for what somebody else has
+// given it since.
+func TestImportTranscription_canceledWithTag(t *testing.T) {
+	t.Parallel()
+	for _, status := range []transcription.Status{transcription.Canceled, transcription.Failed} {
+		w := newWorld(t)
+		e := editor{w, w.store.add(t, w.ids["user"], func(r *transcription.Transcription) { r.Status = status })}
+		tag := e.call(t, "GET", "", "", "").Header.Get("ETag")
+		const srt = "1\n00:00:01,000 --> 00:00:02,000\nMine.\n"
+		e.call(t, "PATCH", "", `{"edits":[{"op":"text","segment":0,"text":"x"}]}`, tag).expect(t, 409, "no_text")
+		e.call(t, "POST", "/import?format=srt", srt, tag).expect(t, 200, "")
+		e.call(t, "POST", "/import?format=srt", srt, tag).expect(t, 412, "unknown_etag")
+		e.call(t, "PATCH", "", `{"edits":[{"op":"text","segment":0,"text":"x"}]}`, tag).expect(t, 412, "unknown_etag")
+	}
+}
+
 // Who has read a part of the text, while it was made, has read none that can be changed: what
 // they called segment 0 may be another one.
 func TestEditTranscription_readBeforeTheEnd(t *testing.T) {

@@ -112,8 +112,8 @@ func newTaggedHead(t *transcription.Transcription) (taggedHead, error) {
 		return taggedHead{}, fmt.Errorf("encode the head of an answer: %w", err)
 	}
 	tag := digest(b, []byte(version(t)))
-	if _, ok := t.Readable(); ok { // else there is no text yet that could be changed
-		tag = baseTag(t.ID, tag, t.Revision)
+	if base, ok := t.Base(); ok {
+		tag = baseTag(t.ID, tag, base)
 	}
 	return taggedHead{json: b, tag: `"` + tag + `"`}, nil
 }

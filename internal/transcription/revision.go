@@ -225,14 +225,18 @@ func (s *Service) asRead(ctx context.Context, who auth.Actor, t *Transcription, 
 	if base == nil || *base == t.Revision {
 		return t.Segments, nil, nil
 	}
-	if *base > t.Revision {
-		return nil, nil, fault.New(fault.Stale, "This text has no revision %d. Read it again.", *base).WithCode("unknown_etag")
+	if *base > t.Revision || *base == NoText {
+		return nil, nil, unknownText()
 	}
 	read, err := s.textAt(ctx, who, t, *base)
 	if err != nil {
 		return nil, nil, err
 	}
 	return read, Splices(read, t.Segments), nil
+}
+
+func unknownText() error {
+	return fault.New(fault.Stale, "This is not the text that was read. Read it again.").WithCode("unknown_etag")
 }
 
 // revisionsAtOnce bounds how many revisions are held at a time: of whole texts that were
@@ -384,7 +388,18 @@ func (s *Service) restoreOnce(ctx context.Context, who auth.Actor, id uuid.UUID,
 const (
 	MachineText    = -1 // the latest that a machine has made
 	RevisionBefore = -2 // in Diff: that before the other one
+	NoText         = -3 // as what was read: a run had ended without a text
 )
+
+// Base returns what a change of the text names as read. False: there is nothing yet that
+// could be changed.
+func (t *Transcription) Base() (int, bool) {
+	if t.empty() {
+		return NoText, true
+	}
+	_, ok := t.Readable()
+	return t.Revision, ok
+}
 
 // numbered returns the number of a revision, also of MachineText.
 func (s *Service) numbered(ctx context.Context, who auth.Actor, t *Transcription, number int) (int, error) {

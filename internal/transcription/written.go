@@ -109,8 +109,8 @@ func (s *Service) write(ctx context.Context, who auth.Actor, t *Transcription, b
 	if err := t.mayEdit(); err != nil {
 		return nil, err
 	}
-	if _, _, err := s.asRead(ctx, who, t, base); err != nil {
-		return nil, err
+	if base != nil && *base != NoText {
+		return nil, unknownText()
 	}
 	segments, warnings, err := w.read(t.Duration)
 	if err != nil {
