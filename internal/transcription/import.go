@@ -70,7 +70,9 @@ func (s *Service) Import(ctx context.Context, who auth.Actor, id uuid.UUID, base
 		return nil, err
 	}
 	if t.empty() {
-		return s.write(ctx, who, t, base, Written{format, body})
+		if t, err = s.write(ctx, who, t, base, Written{format, body}); !overtaken(err) {
+			return t, err
+		} // else there is a text by now, or a run
 	}
 	return s.change(ctx, who, id, base, func(d *draft) error {
 		in, err := read(body, d.segments)

@@ -3,6 +3,7 @@ package transcription
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -148,26 +149,38 @@ func (s *Service) Retext(ctx context.Context, who auth.Actor, id uuid.UUID, base
 	})
 }
 
-// changes bounds how often a change is made anew because others have been faster.
-const changes = 5
-
 // change changes a text by f.
 func (s *Service) change(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, f func(*draft) error) (*Transcription, error) {
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
 		return nil, err
 	}
-	return again(func() (*Transcription, error) { return s.changeOnce(ctx, who, id, base, f) })
+	return again(ctx, func() (*Transcription, error) { return s.changeOnce(ctx, who, id, base, f) })
 }
 
+// How often a change is made anew because others have been faster, and for how long it may
+// wait in between, longer each time: those who change one text at once would be in step.
+const (
+	changes   = 25
+	pauseStep = 20 * time.Millisecond
+)
+
 // again makes a change until nobody has been faster.
-func again(once func() (*Transcription, error)) (t *Transcription, err error) {
-	for range changes {
-		if t, err = once(); err == nil || fault.Of(err).Code != "revision_moved" {
+func again(ctx context.Context, once func() (*Transcription, error)) (t *Transcription, err error) {
+	for i := range changes {
+		if t, err = once(); !overtaken(err) {
 			return t, err
+		}
+		select {
+		case <-time.After(rand.N(time.Duration(i+1) * pauseStep)): //nolint:gosec // nobody gains by foreseeing it
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 	return nil, err
 }
+
+// overtaken reports whether somebody else has been faster.
+func overtaken(err error) bool { return err != nil && fault.Of(err).Code == "revision_moved" }
 
 func (s *Service) changeOnce(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, f func(*draft) error) (*Transcription, error) {
 	t, err := s.editable(ctx, who, id)
@@ -352,7 +365,7 @@ func (s *Service) Restore(ctx context.Context, who auth.Actor, id uuid.UUID, bas
 	if err := who.Require(auth.WriteTranscriptions); err != nil {
 		return nil, err
 	}
-	return again(func() (*Transcription, error) { return s.restoreOnce(ctx, who, id, base, number) })
+	return again(ctx, func() (*Transcription, error) { return s.restoreOnce(ctx, who, id, base, number) })
 }
 
 func (s *Service) restoreOnce(ctx context.Context, who auth.Actor, id uuid.UUID, base *int, number int) (*Transcription, error) {
