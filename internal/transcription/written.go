@@ -52,6 +52,9 @@ func (w Written) read(duration time.Duration) ([]Segment, []Warning, error) {
 	}
 	var warnings []Warning
 	if in.cues == nil && len(in.lines) > 0 {
+		if err := checkRoom(len(in.lines), duration); err != nil {
+			return nil, nil, err
+		}
 		in.cues, warnings = timed(in.lines, duration), []Warning{timesEstimated}
 	}
 	if len(in.cues) == 0 {
@@ -65,8 +68,19 @@ func (w Written) read(duration time.Duration) ([]Segment, []Warning, error) {
 // timesEstimated is the warning of a text that came without times.
 var timesEstimated = Warning{"times_estimated", "This text was imported from a format without times, so those of its paragraphs are estimated by their lengths."}
 
+// checkRoom refuses more lines than there can be segments in a recording of that length; 0: it
+// is not known.
+func checkRoom(lines int, duration time.Duration) error {
+	most := int(duration / shortestSegment)
+	if duration == 0 || lines <= most {
+		return nil
+	}
+	return fault.New(fault.Invalid, "There are %d lines in this text, which are too many for a recording of %s s: it has room for %d. Is it the text of another one?",
+		lines, Seconds(duration), most).WithCode("too_many_lines").With("limit", most)
+}
+
 // timed gives lines times one behind the other, by their lengths; those of a recording whose
-// length is known fill it.
+// length is known fill it, and there must be room for them.
 func timed(lines []voiced, duration time.Duration) []NewSegment {
 	all := 0
 	for _, l := range lines {
@@ -80,7 +94,8 @@ func timed(lines []voiced, duration time.Duration) []NewSegment {
 	letters := 0
 	for i, l := range lines {
 		letters += utf8.RuneCountInString(l.text)
-		end := max(share(duration, letters, all).Truncate(time.Millisecond), at+shortestSegment)
+		end := max(share(duration, letters, all), at+shortestSegment)
+		end = min(end, duration-time.Duration(len(lines)-1-i)*shortestSegment).Truncate(time.Millisecond) // leaves room for those behind
 		segments[i] = NewSegment{Start: at, End: end, Text: l.text, Speaker: l.speaker}
 		at = end
 	}

@@ -116,6 +116,39 @@ func TestService_Import_first(t *testing.T) {
 	}
 }
 
+// Times that nobody but us had estimated went on behind the end of the recording, for which
+// the text was refused.
+func TestService_Import_firstOfManyLines(t *testing.T) {
+	t.Parallel()
+	const length = 69*time.Second + 897*time.Millisecond
+	for name, tt := range map[string]struct{ text, code string }{
+		"as many as there is room for": {text: strings.Repeat("x\n", 6989)},
+		"the longest first":            {text: strings.Repeat("x", 5000) + "\n" + strings.Repeat("x\n", 5000)},
+		"the longest last":             {text: strings.Repeat("x\n", 5000) + strings.Repeat("x", 5000)},
+		"one too many":                 {text: strings.Repeat("x\n", 6990), code: "too_many_lines"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup()
+			id := uuid.New()
+			b.store.Insert(transcription.Transcription{ID: id, OwnerID: b.who.UserID, Run: 1, Status: transcription.Canceled, Duration: length})
+			got, err := b.Import(t.Context(), b.who, id, nil, "txt", []byte(tt.text))
+			if tt.code != "" {
+				if f := fault.Of(err); f.Code != tt.code || !strings.Contains(f.Message, "6990 lines") || !strings.Contains(f.Message, "a recording of 69.897 s") {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := got.Segments[len(got.Segments)-1].End; last > length || last < length-time.Millisecond {
+				t.Errorf("the last segment ends at %s", last)
+			}
+		})
+	}
+}
+
 // docx returns a document with these paragraphs.
 func docx(t *testing.T, paragraphs ...string) []byte {
 	t.Helper()
