@@ -129,7 +129,7 @@ func notLabels(labels []label, others []int, cues []readCue, before []Segment) {
 		}
 	}
 	for _, i := range others {
-		if l := labels[i]; !names[i] && !machineName.MatchString(l.name) && !starts[firstLetters(behind(cues[i], l.end))] {
+		if l := labels[i]; !names[i] && !machineName.MatchString(l.name) && !starts[firstLetters(behind(cues, l.end))] {
 			labels[i] = label{}
 		}
 	}
@@ -193,12 +193,19 @@ func firstLetters(text string) string {
 	return string(letters[:min(len(letters), 4)])
 }
 
-// behind returns what a subtitle says behind a place.
-func behind(c readCue, end place) string {
+// behind returns what a subtitle says behind a place or, where that is nothing, the next.
+func behind(cues []readCue, end place) string {
 	var b strings.Builder
-	b.WriteString(c.lines[end.line].text[end.at:])
-	for _, line := range c.lines[end.line+1:] {
-		b.WriteString(" " + line.text)
+	b.WriteString(cues[end.cue].lines[end.line].text[end.at:])
+	from := end.line + 1
+	for _, c := range cues[end.cue:] {
+		for _, line := range c.lines[from:] {
+			b.WriteString(" " + line.text)
+		}
+		if strings.TrimSpace(b.String()) != "" {
+			break
+		}
+		from = 0
 	}
 	return b.String()
 }

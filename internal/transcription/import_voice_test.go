@@ -159,6 +159,24 @@ func TestService_Import_renamedToAnother(t *testing.T) {
 	}
 }
 
+// A name is there for itself where the next word would not fit on its subtitle.
+func TestService_Import_renamedAlone(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	before := talking("Onethousandandone nights.", "Yes.")
+	before[0].Speaker, before[1].Speaker = "Ann", "Bob"
+	id := b.completed(before)
+	file := "1\n00:00:00,000 --> 00:00:01,000\nSarah Lee:\n\n2\n00:00:01,000 --> 00:00:02,000\nOnethousandandone\n\n3\n00:00:02,000 --> 00:00:03,000\nnights.\n\n" +
+		"4\n00:00:03,000 --> 00:00:04,000\nBob: Yes.\n"
+	got, err := b.Import(t.Context(), b.who, id, nil, "srt", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Sarah Lee: Onethousandandone nights.", "Bob: Yes."}, turns(got.Segments)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 // rename returns how many segments it has given another speaker.
 func rename(segments []transcription.Segment, from, to string) (n int) {
 	for i := range segments {
