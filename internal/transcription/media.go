@@ -51,6 +51,9 @@ func (t *Transcription) playable() error {
 	if t.useless() {
 		return fault.New(fault.Gone, "The recording could not be used and is no longer stored.").WithCode(codeRecordingGone).With("failure", t.Failure.Code)
 	}
+	if t.File.Gone && t.Duration == 0 { // its text was brought along, perhaps because this was of no use
+		return fault.New(fault.Gone, "The recording is no longer stored: it could not be used, or was deleted as its retention says.").WithCode(codeRecordingGone)
+	}
 	if t.File.Gone {
 		return fault.New(fault.Gone, "The recording was deleted, as its retention says.").WithCode(codeRecordingGone)
 	}

@@ -63,6 +63,32 @@ func TestService_Media(t *testing.T) {
 	}
 }
 
+// Of what was of no use, and then was given a text, it was said that its retention had ended.
+func TestService_Media_neverRead(t *testing.T) {
+	t.Parallel()
+	for length, want := range map[time.Duration]string{0: "it could not be used, or", time.Minute: "was deleted, as its retention says"} {
+		b := setup()
+		id := b.completed(talking("Mine."))
+		tr, err := b.Transcription(t.Context(), b.who, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.Duration, tr.File.Gone = length, true
+		b.store.Insert(*tr)
+		for _, err := range []error{
+			second(b.Media(t.Context(), b.who, id)), third(b.Peaks(t.Context(), b.who, id)),
+		} {
+			if f := fault.Of(err); f.Code != "recording_gone" || !strings.Contains(f.Message, want) {
+				t.Errorf("of %s: got %v", length, err)
+			}
+		}
+	}
+}
+
+func second[A any](_ A, err error) error { return err }
+
+func third[A, B any](_ A, _ B, err error) error { return err }
+
 // TestFile_Type: a browser is never told that a recording is something that it would run.
 func TestFile_Type(t *testing.T) {
 	t.Parallel()
