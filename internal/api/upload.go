@@ -67,7 +67,7 @@ func (s *Server) checkOptions(c echo.Context, f *form) error {
 	if err != nil {
 		return err
 	}
-	if err := s.transcriptions.CheckOptions(c.Request().Context(), actor(c), o); err != nil {
+	if err := s.transcriptions.CheckOptions(c.Request().Context(), actor(c), o, f.written); err != nil {
 		return err
 	}
 	if f.written.File != nil && f.written.Format != "" { // else the rest comes behind the file

@@ -1,16 +1,27 @@
 package transcription
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 )
 
-// validate returns o in its canonical form, or an Invalid fault that names the
-// field. Installed are the models of living workers; when there are none, every
-// known model is accepted and prepare has the last word.
+// validate is canonical, and has a model do what o asks for. Installed are the models of
+// living workers; when there are none, every known model is accepted and prepare has the
+// last word.
 func (o Options) validate(installed []string) (Options, error) {
+	o, err := o.canonical()
+	if err != nil {
+		return o, err
+	}
+	_, err = ChooseModel(o, installed)
+	return o, err
+}
+
+// canonical returns o in its canonical form, or an Invalid fault that names the field.
+func (o Options) canonical() (Options, error) {
 	o.Language = strings.ToLower(strings.TrimSpace(o.Language))
 	if o.Language == "auto" {
 		o.Language = ""
@@ -25,6 +36,9 @@ func (o Options) validate(installed []string) (Options, error) {
 			WithCode("prompt_too_long").With("field", "prompt").With("limit", MaxPrompt)
 	}
 	o.Model = strings.TrimSpace(o.Model)
-	_, err := ChooseModel(o, installed)
+	if o.Model == "" || slices.Contains(Aliases, o.Model) {
+		return o, nil
+	}
+	_, err := FindModel(o.Model)
 	return o, err
 }

@@ -193,7 +193,7 @@ func TestService_Upload_refusedModels(t *testing.T) {
 	} {
 		o := transcription.Options{Model: model}
 		_, err := b.Upload(t.Context(), b.who, upload("sound", o))
-		for what, err := range map[string]error{"upload": err, "check": b.CheckOptions(t.Context(), b.who, o)} {
+		for what, err := range map[string]error{"upload": err, "check": b.CheckOptions(t.Context(), b.who, o, transcription.Written{})} {
 			if want == "" && err == nil {
 				continue
 			}
@@ -501,7 +501,7 @@ func TestOptions_withoutWorkers(t *testing.T) {
 		{Model: "large-v3", Language: "yue"}: "",
 		{Model: transcription.Best, Language: "ja"}: "",
 	} {
-		err := b.CheckOptions(t.Context(), b.who, o)
+		err := b.CheckOptions(t.Context(), b.who, o, transcription.Written{})
 		if got := fault.Of(err); code == "" && err != nil || code != "" && got.Code != code {
 			t.Errorf("%+v: got %v, want %q", o, err, code)
 		}

@@ -127,10 +127,14 @@ func (s *Service) keep(ctx context.Context, who auth.Actor, t *Transcription, bo
 		return err
 	}
 	t.BatchID = o.Batch
-	if t.Options, err = s.accept(ctx, who, o); err != nil || in.Written == nil {
+	var w Written
+	if in.Written != nil {
+		w = in.Written()
+	}
+	if t.Options, err = s.acceptWith(ctx, who, o, w); err != nil {
 		return err
 	}
-	return t.complete(in.Written())
+	return t.complete(w)
 }
 
 // create records the transcription. A client that leaves meanwhile ends nothing. Only
@@ -165,8 +169,9 @@ func settling(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // CheckOptions returns what is wrong with o as far as it can be said without the
-// recording, so that a client hears of it before it has sent gigabytes.
-func (s *Service) CheckOptions(ctx context.Context, who auth.Actor, o Options) error {
+// recording, so that a client hears of it before it has sent gigabytes. W is what is known so
+// far of the text that comes along.
+func (s *Service) CheckOptions(ctx context.Context, who auth.Actor, o Options, w Written) error {
 	if o.Batch != uuid.Nil {
 		b, err := s.store.BatchHead(ctx, who.UserID, o.Batch)
 		if err != nil {
@@ -176,8 +181,20 @@ func (s *Service) CheckOptions(ctx context.Context, who auth.Actor, o Options) e
 			return BatchClosed()
 		}
 	}
-	_, err := s.accept(ctx, who, o)
+	_, err := s.acceptWith(ctx, who, o, w)
 	return err
+}
+
+// acceptWith is accept for a recording that may come with its text: no model has to be there
+// that can do what nobody is to do.
+func (s *Service) acceptWith(ctx context.Context, who auth.Actor, o Options, w Written) (Options, error) {
+	if w.File == nil && w.Format == "" {
+		return s.accept(ctx, who, o)
+	}
+	if err := mayAsk(who, o); err != nil {
+		return o, err
+	}
+	return o.canonical()
 }
 
 // accept returns o in its canonical form, if the caller may ask for that and some worker

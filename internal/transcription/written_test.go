@@ -77,6 +77,38 @@ func TestService_Upload_formatOnly(t *testing.T) {
 	}
 }
 
+// A German text was refused where only English models are installed, though nothing is
+// decoded.
+func TestService_Upload_writtenWithoutModel(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	b.store.Install("tiny.en")
+	o, w := transcription.Options{Language: " DE "}, transcription.Written{Format: "srt", File: []byte(twoCues)}
+	for what, err := range map[string]error{
+		"of a text":     b.CheckOptions(t.Context(), b.who, o, w),
+		"of its format": b.CheckOptions(t.Context(), b.who, o, transcription.Written{Format: "srt"}),
+		"of any model":  b.CheckOptions(t.Context(), b.who, transcription.Options{Model: "large-v3", Translate: true}, w),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	got, err := b.Upload(t.Context(), b.who, written("srt", twoCues))
+	if err != nil || got.Language != "de" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for code, o := range map[string]transcription.Options{
+		"unknown_language": {Language: "klingon"}, "unknown_model": {Model: "giant"}, "prompt_too_long": {Prompt: strings.Repeat("x", 5000)}, "priority_not_allowed": {Priority: transcription.High},
+	} {
+		if err := b.CheckOptions(t.Context(), b.who, o, w); fault.Of(err).Code != code {
+			t.Errorf("want %s, got %v", code, err)
+		}
+	}
+	if err := b.CheckOptions(t.Context(), b.who, o, transcription.Written{}); fault.Of(err).Code != "language_not_supported" {
+		t.Errorf("without a text: got %v", err)
+	}
+}
+
 // A transcription that had failed could only be transcribed once more, also by who had its
 // text.
 func TestService_Import_first(t *testing.T) {
