@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -143,6 +144,10 @@ func TestBatch_refused(t *testing.T) {
 		if got := w.do(t, call{actor: "user", method: "POST", path: "/api/v1/batches", body: body}); got.code(t) != code {
 			t.Errorf("%s: got %s, want %s", body, got.body, code)
 		}
+	}
+	few := w.do(t, call{actor: "user", method: "POST", path: "/api/v1/batches", body: `{"name":"x","expected":-1}`})
+	if !strings.Contains(few.body, "from 1 to 100000; 0 is until") {
+		t.Errorf("who expects too few is told %s", few.body)
 	}
 	w.sendTo(t, "user", "batch", "what", "file", "recording").expect(t, 404, "not_found")
 	w.sendTo(t, "other", "batch", textOf(t, w.newBatch(t, `{"name":"x"}`), "id"), "file", "recording").expect(t, 404, "not_found")

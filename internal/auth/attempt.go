@@ -35,11 +35,11 @@ func (s *Service) begin(ctx context.Context, name string, u *User) (attempt, err
 	from := OriginOf(ctx)
 	if device, known := s.knownDevice(u, from.Device); known {
 		a, wait := s.attempt(ctx, ofKnown("device "+device))
-		return a, tooManyAttempts(wait, "")
+		return a, tooManyAttempts(wait, passwords, "")
 	}
 	name = nameOf(name)
 	a, wait := s.attempt(ctx, ofAnybody(name, "account "+name, rate.Network(from.IP, 24)))
-	return a, tooManyAttempts(wait, ", or use a device on which you have signed in before")
+	return a, tooManyAttempts(wait, passwords, ", or use a device on which you have signed in before")
 }
 
 // ofAnybody returns the buckets of who tries to get in somewhere, from one network and from
@@ -54,7 +54,7 @@ func ofAnybody(name, all, network string) []rate.Bucket {
 // known, and is there for programs too. It has attempts of its own as a device has.
 func (s *Service) beginAgain(ctx context.Context, who Actor) (attempt, error) {
 	a, wait := s.attempt(ctx, ofKnown("sign-in "+who.SessionID.String()))
-	return a, tooManyAttempts(wait, "")
+	return a, tooManyAttempts(wait, passwords, "")
 }
 
 // ofKnown returns the buckets of what belongs to the owner of an account, most likely.
@@ -99,12 +99,19 @@ func slower(key string, steps ...step) (buckets []rate.Bucket) {
 	return buckets
 }
 
-// tooManyAttempts is the fault of who has to wait; nil for everybody else.
-func tooManyAttempts(wait time.Duration, otherwise string) error {
+// What is guessed, as people are told of it.
+const (
+	passwords = "passwords"
+	codes     = "codes"
+)
+
+// tooManyAttempts is the fault of who has to wait, as too many of what they guess were
+// wrong; nil for everybody else.
+func tooManyAttempts(wait time.Duration, what, otherwise string) error {
 	if wait == 0 {
 		return nil
 	}
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
-	return fault.New(fault.RateLimited, "Too many wrong passwords were tried. Wait %d seconds and try again%s.", seconds, otherwise).
+	return fault.New(fault.RateLimited, "Too many wrong %s were tried. Wait %d seconds and try again%s.", what, seconds, otherwise).
 		WithCode("too_many_attempts").With("retryAfter", seconds)
 }

@@ -138,7 +138,7 @@ func codesBy(who string, u *User) string {
 // tried a day by each of those who can be told apart, of a million of which three are right.
 func (s *Service) beginCode(ctx context.Context, key string) (attempt, error) {
 	a, wait := s.attempt(ctx, slower("codes of "+key, step{5, time.Minute}, step{20, 10 * time.Minute}))
-	return a, tooManyAttempts(wait, "")
+	return a, tooManyAttempts(wait, codes, "")
 }
 
 // mustEnrol reports whether somebody of that role has to have a second factor.

@@ -209,6 +209,8 @@ func TestService_FinishSignIn_guessing(t *testing.T) {
 	}
 	if _, err := e.FinishSignIn(from(t, "192.0.2.1", ""), challenge, e.app.code(e.Now())); code(err) != "too_many_attempts" {
 		t.Errorf("on a device that is new: got %v, want too_many_attempts", err)
+	} else if !strings.Contains(err.Error(), "Too many wrong codes") {
+		t.Errorf("who was right about the password is told %q", err)
 	}
 	g, err := e.FinishSignIn(from(t, "192.0.2.1", device), challenge, e.app.code(e.Now()))
 	if err != nil {

@@ -97,7 +97,7 @@ func (s *Service) Unlocked(l Lock, proof string) bool {
 func (s *Service) beginLink(ctx context.Context, id uuid.UUID) (attempt, error) {
 	name := "link " + id.String()
 	a, wait := s.attempt(ctx, ofAnybody(name, name, rate.Network(OriginOf(ctx).IP, 24)))
-	return a, tooManyAttempts(wait, "")
+	return a, tooManyAttempts(wait, passwords, "")
 }
 
 func (s *Service) proveLink(l Lock) (proof string, expires time.Time) {

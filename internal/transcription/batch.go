@@ -94,7 +94,7 @@ func (s *Service) CreateBatch(ctx context.Context, who auth.Actor, b *Batch) err
 		return fault.New(fault.Invalid, "The name of a batch has 1 to %d letters.", MaxBatchName).WithCode("invalid_name").With("field", "name")
 	}
 	if b.Expected < 0 || b.Expected > MaxExpected {
-		return fault.New(fault.Invalid, "A batch has at most %d recordings.", MaxExpected).WithCode("invalid_expected").With("field", "expected").With("limit", MaxExpected)
+		return fault.New(fault.Invalid, "Say how many recordings are expected, from 1 to %d; 0 is until the batch is closed.", MaxExpected).WithCode("invalid_expected").With("field", "expected").With("limit", MaxExpected)
 	}
 	var err error
 	if b.Tags, err = checkTags(b.Tags); err != nil {
