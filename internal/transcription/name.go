@@ -35,7 +35,7 @@ func CleanName(name string) string {
 // FileName returns what the export of a recording of that name is called, in at
 // most 255 bytes.
 func (f Format) FileName(recording string) string {
-	stem, _ := splitName(recording)
+	stem, _ := splitName(strings.ToValidUTF8(recording, ""))
 	if strings.Trim(stem, "./ ") == "" {
 		stem = "transcript"
 	}

@@ -64,6 +64,7 @@ func TestFormat_FileName(t *testing.T) {
 func FuzzCleanName(f *testing.F) {
 	f.Add(strings.Repeat("ä", 200) + ".flac")
 	f.Add("a. \xff\n/..")
+	f.Add(strings.Repeat("\x8b", 300))
 	f.Fuzz(func(t *testing.T, in string) {
 		name := CleanName(in)
 		if again := CleanName(name); again != name {
