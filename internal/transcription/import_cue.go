@@ -60,7 +60,7 @@ func readVTT(body []byte, before []Segment) (imported, error) {
 	if !vttHeader.MatchString(r.line()) {
 		return imported{}, malformed(1, "a WebVTT file begins with WEBVTT.")
 	}
-	r.skipBlock()
+	r.skipHeader()
 	for r.skipEmpty() {
 		if vttOther.MatchString(r.line()) {
 			r.skipBlock()
@@ -144,6 +144,14 @@ func (r *cueReader) skipEmpty() bool {
 		r.at++
 	}
 	return r.at < len(r.lines)
+}
+
+// skipHeader goes to the end of the header of a WebVTT file: an empty line, or the first
+// subtitle (WebVTT, section 6.1, "WebVTT parser algorithm").
+func (r *cueReader) skipHeader() {
+	for r.at < len(r.lines) && strings.TrimSpace(r.line()) != "" && !strings.Contains(r.line(), "-->") {
+		r.at++
+	}
 }
 
 // skipBlock goes to the next empty line.

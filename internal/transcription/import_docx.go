@@ -60,18 +60,24 @@ type docxReader struct {
 var docxAbout = []string{"Title", "Subtitle", "Quote", "Heading", "Header", "Footer", "TOC"}
 
 func (d *docxReader) read() error {
+	depth := 0
 	for {
 		t, err := d.xml.RawToken()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && depth == 0 {
 			return nil
+		}
+		if errors.Is(err, io.EOF) {
+			return io.ErrUnexpectedEOF
 		}
 		if err != nil {
 			return err
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
+			depth++
 			d.begin(t)
 		case xml.EndElement:
+			depth--
 			d.end(t.Name.Local)
 		case xml.CharData:
 			if d.open && !d.time {

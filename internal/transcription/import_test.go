@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/url"
@@ -267,21 +268,54 @@ func TestService_Import_bomb(t *testing.T) {
 		"text":  {strings.Repeat("a ", transcription.MaxText), "", "text_too_long"},
 		"white": {"One.", strings.Repeat(" ", 64<<20), "malformed_import"},
 	} {
-		var file bytes.Buffer
-		z := zip.NewWriter(&file)
-		w, err := z.Create("word/document.xml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = fmt.Fprintf(w, "<w:document><w:p><w:r><w:t>%s</w:t></w:r></w:p>%s<w:p><w:r><w:t>two.</w:t></w:r></w:p></w:document>", tt.text, tt.behind)
-		if err := errors.Join(err, z.Close()); err != nil {
-			t.Fatal(err)
-		}
+		file := document(t, fmt.Sprintf("<w:document><w:p><w:r><w:t>%s</w:t></w:r></w:p>%s<w:p><w:r><w:t>two.</w:t></w:r></w:p></w:document>", tt.text, tt.behind))
 		b := setup()
 		id := b.completed(talking("One two."))
-		if got, err := b.Import(t.Context(), b.who, id, nil, "docx", file.Bytes()); fault.Of(err) == nil || fault.Of(err).Code != tt.code || fault.Of(err).Details["limit"] == nil {
-			t.Errorf("%s of %d bytes: got %v, %v", name, file.Len(), got, err)
+		if got, err := b.Import(t.Context(), b.who, id, nil, "docx", file); fault.Of(err) == nil || fault.Of(err).Code != tt.code || fault.Of(err).Details["limit"] == nil {
+			t.Errorf("%s of %d bytes: got %v, %v", name, len(file), got, err)
 		}
+	}
+}
+
+// document is a DOCX file with that as its text.
+func document(t *testing.T, text string) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	z := zip.NewWriter(&file)
+	w, err := z.Create("word/document.xml")
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
+}
+
+// Half of a document was taken for the whole.
+func TestService_Import_cutOff(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	id := b.completed(talking("One two."))
+	for _, text := range []string{
+		"<w:document><w:body><w:p><w:r><w:t>One two.</w:t></w:r></w:p><w:p><w:r><w:t>Th",
+		"<w:document><w:body><w:p><w:r><w:t>One two.</w:t></w:r></w:p>",
+	} {
+		if got, err := b.Import(t.Context(), b.who, id, nil, "docx", document(t, text)); fault.Of(err) == nil || fault.Of(err).Code != "malformed_import" {
+			t.Errorf("%q: got %v, %v", text, got, err)
+		}
+	}
+}
+
+// The header of a WebVTT file ends where the first subtitle begins, with an empty line or
+// without.
+func TestService_Import_vttWithoutEmptyLine(t *testing.T) {
+	t.Parallel()
+	b := setup()
+	id := b.completed(talking("One two."))
+	got, err := b.Import(t.Context(), b.who, id, nil, "vtt", []byte("WEBVTT\nKind: captions\n00:00.000 --> 00:01.000\nOne two.\n\n00:01.000 --> 00:02.000\nThree.\n"))
+	if err != nil || got.Text != "One two. Three." {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
