@@ -82,10 +82,7 @@ func (i *instant) orNil() *time.Duration {
 }
 
 func (in segmentIn) domain() transcription.NewSegment {
-	n := transcription.NewSegment{Start: in.Start.duration(), End: in.End.duration(), Text: in.Text}
-	if in.Speaker != nil {
-		n.Speaker = *in.Speaker
-	}
+	n := transcription.NewSegment{Start: in.Start.duration(), End: in.End.duration(), Text: in.Text, Speaker: orZero(in.Speaker)}
 	for _, w := range in.Words {
 		n.Words = append(n.Words, transcription.Word{
 			Start: w.Start.duration(), End: w.End.duration(), Text: w.Text, Confidence: w.Confidence, Glued: w.Glued,
