@@ -70,14 +70,14 @@ var edits = map[EditOp]func(*draft, Edit) error{
 func (d *draft) apply(e Edit) error {
 	do, ok := edits[e.Op]
 	if !ok {
-		return fault.New(fault.Invalid, "There is no edit %q. Choose one of %s.", e.Op, strings.Join(Edits(), ", ")).
-			WithCode("unknown_edit").With("field", "op").With("allowed", Edits())
+		return fault.New(fault.Invalid, "There is no edit %q. Choose one of %s.", e.Op, strings.Join(editNames(), ", ")).
+			WithCode("unknown_edit").With("field", "op").With("allowed", editNames())
 	}
 	return do(d, e)
 }
 
-// Edits returns the names of the edits.
-func Edits() []string {
+// editNames returns the names of the edits.
+func editNames() []string {
 	names := make([]string, 0, len(edits))
 	for op := range edits {
 		names = append(names, string(op))
