@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -120,11 +119,11 @@ func (p *Pipeline) underLease(ctx context.Context, l Lease, work func(context.Co
 	hint, done := p.hints.expect(l.Step.Ref.ID)
 	defer done()
 	ctx, cancel := context.WithCancelCause(ctx)
-	ctx, heard := counting(ctx)
+	ctx = counting(ctx)
 	renewed := make(chan struct{})
 	go func() {
 		defer close(renewed)
-		p.renew(ctx, l, hint, heard, cancel)
+		p.renew(ctx, l, hint, cancel)
 	}()
 	err := work(ctx, l)
 	if err != nil && errors.Is(context.Cause(ctx), errLost) {
@@ -139,11 +138,11 @@ func (p *Pipeline) underLease(ctx context.Context, l Lease, work func(context.Co
 // that it is lost, which it asks at once when there is a hint, and also when the
 // store has not answered for so long that it may be: another worker might be at it
 // by then. With each renewal it tells the store how much was heard.
-func (p *Pipeline) renew(ctx context.Context, l Lease, hint <-chan struct{}, heard *atomic.Int64, cancel context.CancelCauseFunc) {
+func (p *Pipeline) renew(ctx context.Context, l Lease, hint <-chan struct{}, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(p.o.Renew)
 	defer tick.Stop()
 	kept := time.Now()
-	told := int64(0)
+	told := audio.Samples(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -156,7 +155,7 @@ func (p *Pipeline) renew(ctx context.Context, l Lease, hint <-chan struct{}, hea
 		switch {
 		case err == nil:
 			kept = begun
-			told = p.tell(ctx, l, told, heard.Load())
+			told = p.tell(ctx, l, told)
 		case ctx.Err() != nil: // the step has ended meanwhile
 			return
 		case stale(err):
