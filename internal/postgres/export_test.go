@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,8 +73,33 @@ func (db *DB) InTx(ctx context.Context, fn func() error) error {
 	return db.inTx(ctx, func(context.Context, bun.Tx) error { return fn() })
 }
 
-// ListSQL returns what reads the ids of a page.
-func ListSQL(db *DB, who uuid.UUID, f transcription.Filter) string {
-	q := db.bun.NewSelect().TableExpr("transcriptions AS t").Column("t.id").Order("t.created_at DESC", "t.id DESC").Limit(20)
-	return within(q, who, f).String()
+// ListPlan returns how the ids of a page are read, those of what is looked for where it is
+// looked up.
+func ListPlan(t testing.TB, db *DB, who uuid.UUID, f transcription.Filter) (plan []string) {
+	t.Helper()
+	f.Limit = 20
+	err := db.bun.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+		q := tx.NewSelect().TableExpr("transcriptions AS t").Column("t.id").Order("t.created_at DESC", "t.id DESC").Limit(int64(f.Limit)).Apply(func(q *bun.SelectQuery) *bun.SelectQuery {
+			return within(q, who, f)
+		})
+		if f.Query != "" || f.Speaker != "" {
+			list := everything
+			if f.Query != "" {
+				read, err := readings(ctx, tx, who, f)
+				if err != nil {
+					return err
+				}
+				list = arms(read)
+			}
+			q = lookedUp(tx, who, f, list)
+			if _, err := tx.ExecContext(ctx, "SET LOCAL jit = off; SET LOCAL enable_seqscan = off"); err != nil {
+				return err
+			}
+		}
+		return tx.NewRaw("EXPLAIN ?", q).Scan(ctx, &plan)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }

@@ -63,37 +63,59 @@ type pass struct {
 }
 
 // passes returns the ways to look, the most exact first. A phrase may begin in one segment
-// and end in the next. What was found can be nowhere yet, where a word is written otherwise
-// than its stem begins or a phrase is very long; then its words are looked for.
-func passes(read []reading) []pass {
-	exact, across, loose := pass{heard: alone}, pass{heard: withNext}, pass{heard: alone}
-	for _, r := range read {
-		list := pieces(r.Query)
-		if len(list) == 0 {
-			continue // of what must not be there alone nothing is shown
-		}
-		words := apart(list)
-		exact.add(r.Config, list, list)
-		across.add(r.Config, list, words)
-		loose.add(r.Config, words, words)
+// and end in the next. What was found can be nowhere yet: where a text was found by what the
+// query reads as in another language, where a word is written otherwise than its stem begins,
+// or where a phrase is very long; then words are looked for.
+func passes(read []reading) (list []pass) {
+	exact, across, loose, foreign := pass{heard: alone}, pass{heard: withNext}, pass{heard: alone}, pass{heard: alone}
+	all := wordsOf(read)
+	if len(all) == 0 {
+		return nil // of what must not be there alone nothing is shown
 	}
-	if len(exact.configs) == 0 {
-		return nil
+	for _, r := range read {
+		if !r.Own {
+			continue
+		}
+		foreign.add(r.Config, all, all)
+		if list := parseQuery(r.Query).wanted(); len(list) > 0 {
+			words := apart(list)
+			exact.add(r.Config, list, list)
+			across.add(r.Config, list, words)
+			loose.add(r.Config, words, words)
+		}
 	}
 	across.runs = beginnings(across.runs)
-	every := loose
-	every.all = true
-	if slices.Equal(exact.queries, loose.queries) {
-		return []pass{exact, every}
+	list = append(list, exact)
+	if !slices.Equal(exact.queries, loose.queries) {
+		list = append(list, across, loose)
 	}
-	return []pass{exact, across, loose, every}
+	if !slices.Equal(loose.queries, foreign.queries) {
+		list = append(list, foreign)
+	}
+	every := foreign
+	every.all = true
+	return append(list, every)
+}
+
+// wordsOf returns the words of some readings, each once.
+func wordsOf(read []reading) (words [][]lexeme) {
+	seen := map[string]bool{}
+	for _, r := range read {
+		for _, word := range apart(parseQuery(r.Query).wanted()) {
+			if !seen[word[0].word] {
+				words = append(words, word)
+			}
+			seen[word[0].word] = true
+		}
+	}
+	return words
 }
 
 func (p *pass) add(config string, list, marked [][]lexeme) {
 	p.configs, p.queries, p.marked = append(p.configs, config), append(p.queries, either(list)), append(p.marked, either(marked))
 	var lines []string
 	for _, piece := range list {
-		lines, p.runs = append(lines, patterns(piece)...), append(p.runs, runs(piece)...)
+		lines, p.runs = append(lines, patterns(piece, p.heard == alone)...), append(p.runs, runs(piece)...)
 	}
 	slices.Sort(lines)
 	p.patterns = append(p.patterns, strings.Join(slices.Compact(lines), "\n"))
@@ -114,8 +136,11 @@ func beginnings(words []string) (list []string) {
 // transcriptions that who may read.
 func (db *DB) Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query string) (map[uuid.UUID][]transcription.Match, error) {
 	var read []reading
-	err := db.bun.NewRaw("SELECT config, websearch_to_tsquery(config, ?)::text AS query FROM (SELECT DISTINCT "+inItsLanguage+
-		" AS config FROM transcriptions AS t WHERE t.id IN (?)) AS c", signed(query), bun.List(ids)).Scan(ctx, &read)
+	err := db.bun.NewRaw("WITH RECURSIVE l (language) AS ("+languagesOfOwner+`)
+		SELECT config, websearch_to_tsquery(config, ?1)::text AS query, bool_or(own) AS own FROM (
+			SELECT `+inItsLanguage+` AS config, true AS own FROM transcriptions AS t WHERE t.id IN (?2)
+			UNION ALL SELECT search_config(language), false FROM l WHERE language IS NOT NULL UNION ALL SELECT 'english', false
+		) AS c GROUP BY config ORDER BY own DESC, config`, who, signed(query), bun.List(ids)).Scan(ctx, &read)
 	if err != nil {
 		return nil, wrap(err, "read a query")
 	}
@@ -124,6 +149,9 @@ func (db *DB) Matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, query
 		left := without(ids, found)
 		if len(left) == 0 {
 			break
+		}
+		if len(p.configs) == 0 {
+			continue
 		}
 		if err := db.matches(ctx, who, left, p, found); err != nil {
 			return nil, wrap(err, "look for matches")
@@ -157,7 +185,7 @@ func (db *DB) matches(ctx context.Context, who uuid.UUID, ids []uuid.UUID, p pas
 		transcription.MaxMatches, who, pgdialect.Array(p.queries), pgdialect.Array(p.marked), p.heard).Scan(ctx, &rows)
 	for _, r := range rows {
 		found[r.ID] = append(found[r.ID], transcription.Match{
-			Segment: r.Index, Start: fromMS(r.StartMS), End: fromMS(r.EndMS), Speaker: r.Speaker, Parts: together(parts(r.Text), p.runs),
+			Segment: r.Index, Start: fromMS(r.StartMS), End: fromMS(r.EndMS), Speaker: r.Speaker, Parts: onlyRuns(parts(r.Text), p.runs),
 		})
 	}
 	return err
@@ -185,9 +213,9 @@ func parts(text string) (list []transcription.MatchPart) {
 	return list
 }
 
-// together returns parts in which signs are found only where one of some runs is: PostgreSQL
+// onlyRuns returns parts in which signs are found only where one of some runs is: PostgreSQL
 // marks every sign of a phrase wherever it stands.
-func together(list []transcription.MatchPart, runs []string) (out []transcription.MatchPart) {
+func onlyRuns(list []transcription.MatchPart, runs []string) (out []transcription.MatchPart) {
 	for _, p := range list {
 		if !p.Found {
 			out = joined(out, p)

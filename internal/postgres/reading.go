@@ -65,16 +65,22 @@ func readings(ctx context.Context, tx bun.Tx, who uuid.UUID, f transcription.Fil
 // signed returns a query in which what is written in scripts without spaces is a phrase
 // of its signs, as search_words cuts texts.
 //
-// Of many signs for "not" in a row one counts: PostgreSQL reads each and gives up at the 33rd.
+// Of many signs for "not" in a row, whatever that is no word is between them, one counts:
+// PostgreSQL reads each and gives up at the 33rd.
 func signed(query string) string {
-	query = negations.ReplaceAllString(query, "-")
-	if strings.Contains(query, `"`) {
-		return signs.ReplaceAllStringFunc(query, spaced)
+	parts := strings.Split(query, `"`)
+	for i, part := range parts {
+		if i%2 == 1 { // between quotes
+			parts[i] = signs.ReplaceAllStringFunc(part, spaced)
+			continue
+		}
+		part = negations.ReplaceAllString(part, "$1-")
+		parts[i] = signs.ReplaceAllStringFunc(part, func(run string) string { return ` "` + spaced(run) + `" ` })
 	}
-	return signs.ReplaceAllStringFunc(query, func(run string) string { return ` "` + spaced(run) + `" ` })
+	return strings.Join(parts, `"`)
 }
 
-var negations = regexp.MustCompile(`-(?:\s*-)+`)
+var negations = regexp.MustCompile(`(^|[\s\pZ&|!()<])-(?:[\s\pZ&|!()<]*-)+`)
 
 var signs = regexp.MustCompile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1780-\u17ff\u1000-\u109f]+")
 
@@ -84,66 +90,6 @@ func spaced(run string) string {
 		b.WriteString(" " + string(r) + " ")
 	}
 	return b.String()
-}
-
-// quoted finds the words of a tsquery.
-var quoted = regexp.MustCompile(`'(?:[^']|'')*'`)
-
-// element finds what a tsquery is written of.
-var element = regexp.MustCompile(quoted.String() + `|<->|<\d+>|[&|!()]`)
-
-// lexeme is a word of a query as a tsquery has it, in quotes, and what is between it and the
-// one before in a phrase.
-type lexeme struct{ before, word string }
-
-// elements calls visit with what a tsquery is written of, and whether that is of what must
-// not be there.
-func elements(query string, visit func(e string, unwanted bool)) {
-	unwanted, depth, outside := false, 0, 0
-	for _, e := range element.FindAllString(query, -1) {
-		visit(e, unwanted || e == "!")
-		switch e {
-		case "!":
-			unwanted, outside = true, depth
-			continue
-		case "(":
-			depth++
-		case ")":
-			depth--
-		}
-		unwanted = unwanted && depth > outside
-	}
-}
-
-// pieces returns the phrases and words of a tsquery that are to be there.
-func pieces(query string) (list [][]lexeme) {
-	before := ""
-	elements(query, func(e string, unwanted bool) {
-		switch last := len(list) - 1; {
-		case unwanted:
-		case e[0] == '<':
-			before = e
-		case e[0] == '\'' && before != "" && last >= 0:
-			list[last] = append(list[last], lexeme{before, e})
-			before = ""
-		case e[0] == '\'':
-			list = append(list, []lexeme{{word: e}})
-		}
-	})
-	return list
-}
-
-// loosened returns a tsquery that finds the words of phrases wherever they are, and whether
-// there is a phrase.
-func loosened(query string) (loose string, phrase bool) {
-	var b strings.Builder
-	elements(query, func(e string, unwanted bool) {
-		if e[0] == '<' && !unwanted {
-			e, phrase = "&", true
-		}
-		b.WriteString(e)
-	})
-	return b.String(), phrase
 }
 
 // apart returns the words of pieces, each by itself.
@@ -160,18 +106,20 @@ func apart(list [][]lexeme) (words [][]lexeme) {
 func either(list [][]lexeme) string {
 	queries := make([]string, len(list))
 	for i, piece := range list {
-		for _, l := range piece {
-			queries[i] += l.before + l.word
-		}
+		queries[i] = phraseQuery(piece)
 	}
 	return strings.Join(queries, "|")
 }
 
 // patterns returns what texts are like that have a piece, in small letters, with capitals
 // where a sentence or a name begins, and in capitals: to compare so is several times as fast
-// as to compare letters whatever their size. The stem of a word may end in another letter than the word goes on
-// with. What a word has in itself, as one with a hyphen has its parts, need not follow it.
-func patterns(piece []lexeme) []string {
+// as to compare letters whatever their size. The stem of a word may end in another letter
+// than the word goes on with. What a word has in itself, as one with a hyphen has its parts, need not follow it.
+// Signs of a run stand together, unless it may go on in the next segment.
+func patterns(piece []lexeme, alone bool) []string {
+	if r := runs(piece); alone && len(r) == 1 && utf8.RuneCountInString(r[0]) == len(piece) {
+		return []string{"%" + r[0] + "%"}
+	}
 	var stems []string
 	for _, l := range piece {
 		word := []rune(l.plain())
@@ -213,5 +161,3 @@ func runs(piece []lexeme) (list []string) {
 	}
 	return list
 }
-
-func (l lexeme) plain() string { return strings.ReplaceAll(strings.Trim(l.word, "'"), "''", "'") }

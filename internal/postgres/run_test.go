@@ -93,7 +93,7 @@ func TestDB_life(t *testing.T) {
 	if diff := cmp.Diff([]string{transcription.Prefix(owner, tr.ID) + "chunks/1/"}, garbage); diff != "" {
 		t.Errorf("garbage: -want +got\n%s", diff)
 	}
-	if n := readSQL[int](t, db, "SELECT count(*) FROM transcriptions WHERE search @@ to_tsquery('simple', 'end')"); n != 1 {
+	if n := readSQL[int](t, db, "SELECT count(*) FROM text_searches WHERE words @@ to_tsquery('simple', 'end')"); n != 1 {
 		t.Errorf("a search finds %d transcriptions, want 1", n)
 	}
 }

@@ -2,7 +2,9 @@ package postgres_test
 
 import (
 	"context"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,11 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/turboscribe/turboscribe/internal/fault"
 	"github.com/turboscribe/turboscribe/internal/postgres"
 	"github.com/turboscribe/turboscribe/internal/postgres/pgtest"
 	"github.com/turboscribe/turboscribe/internal/transcription"
+	"github.com/turboscribe/turboscribe/migrations"
 )
 
 // library has one text in each language.
@@ -68,7 +72,7 @@ var shelf = map[string][]string{
 	"en": {"We are running late.", "The meeting starts at nine; don't forget the O'Brien files."},
 	"de": {"Die Häuser stehen am Fluss.", "Wir laufen schon seit Stunden."},
 	"ja": {"今日は晴れです。", "会議は九時に始まります。"},
-	"xx": {"Qapla batlh je."},
+	"xx": {"Qapla batlh je.", "yes--no"},
 }
 
 func TestDB_Transcriptions_query(t *testing.T) {
@@ -78,6 +82,8 @@ func TestDB_Transcriptions_query(t *testing.T) {
 	for query, want := range map[string]string{
 		"run": "en", "runs meetings": "en", "haus": "de", "häuser fluß": "de", "läuft": "", "laufe": "de",
 		"今日": "ja", "会議": "ja", "会日": "", "batlh": "xx", "Qapla OR haus": "de xx", "running -late": "", "running -early": "en", "running --- - -early": "en",
+		"yes--no": "xx", `"yes--no"`: "xx", `"qapla batlh" -je--je`: "xx",
+		`"meeting starts" -!-early`: "en", `"meeting starts" -(-late`: "", strings.Repeat("-!", 40) + "late": "de ja xx",
 		`"starts at nine"`: "en", `"nine starts"`: "", "o'brien": "en", "nowhere": "", "nine & | ! ( :* '": "en",
 	} {
 		found := l.find(t, transcription.Filter{Query: query})
@@ -198,10 +204,12 @@ func TestDB_Transcriptions_old(t *testing.T) {
 	})
 	other := addUser(t, l.db)
 	l.add(t, "somebody else's", other, []string{"The meeting starts at nine."})
+	l.add(t, "modern", l.owner, []string{"State modern art."})
 	execSQL(t, l.db, "UPDATE transcriptions SET created_at = created_at - interval '1 year'")
 	addMany(t, l.db, l.owner, 320, "Nothing but a meeting.")
 	for query, want := range map[string]string{
 		"sitzung": "de", "nine": "de en nn", `"starts at nine"`: "de en", `"nine starts"`: "", "nine -sitzung": "en nn", `meeting -"nothing but"`: "de en nn",
+		`"state of art"`: "", "state of art": "modern",
 		`nine -"starts at nine"`: "nn", `nine OR sitzung`: "de en nn", "xylophone": "",
 	} {
 		if found := sorted(l.find(t, transcription.Filter{Query: query, Limit: 5})); strings.Join(found, " ") != want {
@@ -233,13 +241,13 @@ func TestDB_Transcriptions_old(t *testing.T) {
 // What few transcriptions are is found without reading the others.
 func TestDB_Transcriptions_plans(t *testing.T) {
 	t.Parallel()
-	l := newLibrary(t, map[string][]string{"en": {"We are running late."}})
+	l := newLibrary(t, map[string][]string{"en": {"We are running late.", "Meeting nothing."}})
 	addMany(t, l.db, l.owner, 3000, "Nothing but a meeting.")
 	folder := newID(t)
 	execSQL(t, l.db, "INSERT INTO folders (id, owner_id, name) VALUES (?, ?, 'large')", folder, l.owner)
 	execSQL(t, l.db, `UPDATE transcriptions SET folder_id = ?, archived_at = now() WHERE id <> ?`, folder, l.ids["en"])
 	execSQL(t, l.db, `UPDATE transcriptions SET tags = '{Board,Seldom}', language = 'fi' WHERE id = ?`, l.ids["en"])
-	execSQL(t, l.db, "VACUUM ANALYZE transcriptions")
+	execSQL(t, l.db, "VACUUM ANALYZE transcriptions, text_searches")
 	none, no := uuid.Nil, false
 	for index, f := range map[string]transcription.Filter{
 		"transcriptions_tagged":       {Tag: "sELDOM"},
@@ -249,9 +257,10 @@ func TestDB_Transcriptions_plans(t *testing.T) {
 		"transcriptions_at_hand":      {Archived: &no},
 		"transcriptions_of_duration":  {MinDuration: time.Hour},
 		"transcriptions_speakers":     {Speaker: "speaker of en"},
+		"text_searches_words":         {Query: "running"},
+		"text_searches_pairs":         {Query: `"meeting nothing"`},
 	} {
-		var plan []string
-		ok(t, l.db.SQL().NewRaw("EXPLAIN "+postgres.ListSQL(l.db, l.owner, f)).Scan(t.Context(), &plan))
+		plan := postgres.ListPlan(t, l.db, l.owner, f)
 		if !strings.Contains(strings.Join(plan, "\n"), index) {
 			t.Errorf("%s is not used:\n%s", index, strings.Join(plan, "\n"))
 		}
@@ -266,13 +275,13 @@ func addMany(t *testing.T, db *postgres.DB, owner uuid.UUID, n int, text string)
 	t.Helper()
 	execSQL(t, db, `WITH f AS (
 			INSERT INTO files (id, owner_id, name, content_type, size, sha256, key)
-			SELECT gen_random_uuid(), ?0, 'many.mp3', 'audio/mpeg', 1, repeat('ab', 32), 'many ' || n FROM generate_series(1, ?1) AS n RETURNING id
+			SELECT gen_random_uuid(), ?0, 'many.mp3', 'audio/mpeg', 1, repeat('ab', 32), 'many ' || gen_random_uuid() FROM generate_series(1, ?1) RETURNING id
 		)
 		INSERT INTO transcriptions (id, owner_id, file_id, status, language, progress, text, completed_at)
 		SELECT gen_random_uuid(), ?0, id, 'completed', 'en', 1, ?2, now() FROM f`, owner, n, text)
 }
 
-// A phrase of words that are in all texts has them all read.
+// A search that waits too long is given up.
 func TestDB_Transcriptions_tooSlow(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
@@ -290,7 +299,6 @@ func TestDB_Transcriptions_tooSlow(t *testing.T) {
 	}))
 }
 
-// A text of more words than
 // A text of more words than an index can hold failed its transcription at the very end.
 func TestDB_search_hugeText(t *testing.T) {
 	t.Parallel()
@@ -303,6 +311,122 @@ func TestDB_search_hugeText(t *testing.T) {
 	execSQL(t, db, "UPDATE transcriptions SET text = ? WHERE id = ?", "beginning "+b.String(), tr.ID)
 	if found, err := db.Transcriptions(t.Context(), tr.OwnerID, transcription.Filter{Query: "beginning", Limit: 1}); err != nil || len(found) != 1 {
 		t.Errorf("%d are found, %v", len(found), err)
+	}
+	execSQL(t, db, "UPDATE transcriptions SET text = ? WHERE id = ?", "beginning with,"+strings.ReplaceAll(b.String(), " ", ","), tr.ID)
+	if found, err := db.Transcriptions(t.Context(), tr.OwnerID, transcription.Filter{Query: `"beginning with"`, Limit: 1}); err != nil || len(found) != 1 {
+		t.Errorf("without spaces: %d are found, %v", len(found), err)
+	}
+}
+
+// A tsvector keeps 255 places of a word and 16,383 in all. What was said behind them was in no
+// phrase, and since words of scripts without spaces are phrases, such a recording was found by
+// hardly any of its words.
+func TestDB_Transcriptions_long(t *testing.T) {
+	t.Parallel()
+	en, ja := []string{}, []string{}
+	for i := range 2000 {
+		en = append(en, "The "+syllables(i)+" of "+syllables(19_999-i)+" and its "+syllables(i+2000)+" went on for a while.")
+		ja = append(ja, string([]rune{rune(0x4e00 + i), 'の', rune(0x5e00 + i), 'は', '長', 'い', '話', 'で', 'す', '。'}))
+	}
+	en = append(en, "It ends in the middle of\nan old harbour.")
+	ja = append(ja, "会議は東京で終わる。")
+	l := newLibrary(t, map[string][]string{"en": en, "ja": ja})
+	for language, text := range map[string]string{
+		"en": "An harbour is old in the middle of nowhere. " + strings.Repeat("The captain has no harbour and wind, but an old stone. ", 300),
+		"ja": "会社は議長で京東の東。" + strings.Repeat("東の京と会社の議題。", 300),
+	} {
+		addMany(t, l.db, l.owner, 1, text)
+		execSQL(t, l.db, "UPDATE transcriptions SET language = ? WHERE text = ?", language, text)
+	}
+	queries := map[string]string{
+		`"old harbour"`: "en", `"middle of an old harbour"`: "en", `"harbour old"`: "", `"end middle"`: "en", `"` + syllables(1500) + " of " + syllables(18_499) + `"`: "en",
+		"会議": "ja", "東京": "ja", "会京": "", "会議は東京": "ja", "終わる 会議": "ja", `"old harbour" OR 会議`: "en ja", `"old harbour" -"no such"`: "en",
+		`"old harbour" OR xylophone`: "en", `xylophone OR "old harbour" captain`: "", "東京 OR xylophone": "ja", "会 -東京": "", `middle -"old harbour"`: "", "話 -会議": "", "話 -京会": "ja",
+	}
+	look := func(where string) {
+		for query, want := range queries {
+			f := transcription.Filter{Query: query}
+			if strings.Contains(query, "-") {
+				f.Name = "talk" // the others have these words
+			}
+			if found := l.find(t, f); strings.Join(sorted(found), " ") != want {
+				t.Errorf("%s: %s is found in %v, want %s", where, query, found, want)
+			}
+		}
+	}
+	look("among the newest")
+	execSQL(t, l.db, "UPDATE transcriptions SET created_at = created_at - interval '1 year'")
+	addMany(t, l.db, l.owner, 320, "Nothing.")
+	look("in the indexes")
+}
+
+// All pairs are kept, whatever is between two words, and whether all places of them are.
+func TestDB_search_pairs(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	silence := strings.Repeat("♪ ", 13)
+	words := make([]string, 0, 20_000)
+	for i := range cap(words) {
+		words = append(words, "w"+strconv.Itoa(i))
+	}
+	many := strings.Join(words, " ") + " "
+	for name, tt := range map[string]struct {
+		text  string
+		pairs []string // some that are there; one that begins with "!" is not
+		whole bool
+	}{
+		"none":             {"♪", []string{"!♪ ♪"}, true},
+		"one":              {"meeting", []string{"!meeting meeting"}, true},
+		"what is left out": {"people " + silence + "money", []string{"people money", "!money people"}, true},
+		"parts of words":   {"A well-known man's e-mail to a@example.org", []string{"well-known well", "well known", "known man", "mail to", "!well-known known"}, true},
+		"signs":            {"会議は九時", []string{"会 議", "議 は", "九 時", "!会 は"}, true},
+		"no spaces":        {strings.Repeat("yeah,", 254) + "captain,yeah,sailor", []string{"captain yeah", "yeah sailor"}, false},
+		"lost":             {strings.Repeat("yeah,", 400) + "captain,yeah,sailor", []string{"captain sailor", "!yeah sailor"}, false},
+		"often a word":     {strings.Repeat("meeting ", 255) + "captain meeting sailor", []string{"captain meeting", "meeting sailor", "!captain sailor"}, false},
+		"too many words":   {many + "captain sailor", []string{"w0 w1", "w16383 w16384", "w19999 captain", "captain sailor"}, false},
+		"between parts":    {many + strings.Repeat("w ", 196) + "captain \r\n\n\u00a0 " + silence + "sailor", []string{"captain sailor"}, false},
+		"signs and parts":  {strings.Repeat("会議", 300) + "京" + strings.Repeat(" … ", 20) + "都", []string{"京 都"}, false},
+	} {
+		var got struct {
+			Wrong []string `bun:",array"`
+			Whole bool
+		}
+		ok(t, db.SQL().NewRaw(`SELECT ARRAY(SELECT p FROM unnest(?::text[]) AS p, ltrim(p, '!') AS q
+				WHERE s.pairs @> ARRAY[search_pair(split_part(q, ' ', 1), split_part(q, ' ', 2))] = (p LIKE '!%')) AS wrong, whole
+			FROM search_text('xx', ?) AS s`, pgdialect.Array(tt.pairs), tt.text).Scan(t.Context(), &got))
+		if len(got.Wrong) > 0 || got.Whole != tt.whole {
+			t.Errorf("%s: whole is %t, wrong is %q", name, got.Whole, got.Wrong)
+		}
+	}
+}
+
+// What texts are searched by is made when they change, and goes with them.
+func TestDB_search_kept(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, map[string][]string{"en": {"Old harbours."}})
+	id := l.ids["en"]
+	made := func() string {
+		return readSQL[string](t, l.db, "SELECT coalesce(max(xmin::text || words::text), '') FROM text_searches WHERE transcription_id = ?", id)
+	}
+	before := made()
+	if !strings.HasSuffix(before, "'harbour':2 'old':1") {
+		t.Fatalf("got %s", before)
+	}
+	execSQL(t, l.db, "UPDATE transcriptions SET updated_at = clock_timestamp(), tags = '{a}', archived_at = now() WHERE id = ?", id)
+	if now := made(); now != before {
+		t.Errorf("made anew: %s, before %s", now, before)
+	}
+	execSQL(t, l.db, "UPDATE transcriptions SET earlier = '{\"language\":\"xx\"}' WHERE id = ?", id)
+	if now := made(); !strings.HasSuffix(now, "'harbours':2 'old':1") {
+		t.Errorf("in another language: %s", now)
+	}
+	execSQL(t, l.db, "UPDATE transcriptions SET text = '' WHERE id = ?", id)
+	if now := made(); now != "" {
+		t.Errorf("without a text: %s", now)
+	}
+	execSQL(t, l.db, "SET search_path = ''; INSERT INTO public.text_searches SELECT '"+id.String()+"', s.* FROM public.search_text('en', 'One meeting.') AS s; RESET search_path")
+	if now := made(); !strings.HasSuffix(now, "'meet':2 'one':1") {
+		t.Errorf("where no schema is looked into: %s", now)
 	}
 }
 
@@ -319,5 +443,52 @@ func TestDB_Transcriptions_earlierLanguage(t *testing.T) {
 	execSQL(t, l.db, `UPDATE transcriptions SET earlier = '{"language":"de"}', language = '' WHERE id = ?`, l.ids["de"])
 	if found := l.find(t, transcription.Filter{Query: "Häuser"}); len(found) != 1 {
 		t.Errorf("found in %v", found)
+	}
+}
+
+// What a dump has can be restored. That of what texts are searched by could not be: the
+// functions it was made with were looked for in no schema.
+func TestDB_dump(t *testing.T) {
+	t.Parallel()
+	from, to := pgtest.URL(t), pgtest.EmptyURL(t)
+	db := pgtest.Open(t, from)
+	tr := complete(t, db, addUser(t, db))
+	execSQL(t, db, "UPDATE transcriptions SET text = 'An old harbour.', tags = '{Work}' WHERE id = ?", tr.ID)
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", `set -o pipefail; pg_dump --dbname="$0" | psql --quiet --set=ON_ERROR_STOP=1 --dbname="$1"`, from, to)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	restored := pgtest.Open(t, to)
+	ok(t, restored.Migrate(t.Context()))
+	execSQL(t, restored, "UPDATE transcriptions SET text = text || ' It is deep.' WHERE id = ?", tr.ID)
+	for _, f := range []transcription.Filter{{Query: `"old harbour" deep`}, {Tag: "work"}, {Name: tr.File.Name}} {
+		f.Limit = 1
+		if found, err := restored.Transcriptions(t.Context(), tr.OwnerID, f); err != nil || len(found) != 1 {
+			t.Errorf("%+v: %d are found, %v", f, len(found), err)
+		}
+	}
+}
+
+// The texts that were there are searched after the migration as those that came later.
+func TestDB_Migrate_texts(t *testing.T) {
+	t.Parallel()
+	l := newLibrary(t, shelf)
+	made := func() string {
+		return readSQL[string](t, l.db, "SELECT string_agg(s::text, '' ORDER BY transcription_id) FROM text_searches AS s")
+	}
+	want := made()
+	for _, way := range []string{"down", "up"} {
+		text, err := migrations.FS.ReadFile("20261127130000_text_searches.tx." + way + ".sql")
+		ok(t, err)
+		ok(t, l.db.SQL().RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.ExecContext(ctx, strings.ReplaceAll(string(text), "?", `\?`))
+			return err
+		}))
+	}
+	if diff := cmp.Diff(want, made()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if found := l.find(t, transcription.Filter{Query: "会議"}); len(found) != 1 {
+		t.Errorf("found %v", found)
 	}
 }

@@ -184,7 +184,7 @@ func TestDB_sealedTexts_nowhere(t *testing.T) {
 	if err != nil || run.Options.Prompt != "Of another "+canary {
 		t.Errorf("the worker is told %+v, %v", run, err)
 	}
-	if n := readSQL[int](t, db, "SELECT count(*) FROM transcriptions WHERE length(search) > 0"); n != 0 {
+	if n := readSQL[int](t, db, "SELECT count(*) FROM text_searches"); n != 0 {
 		t.Error("the words are in the index")
 	}
 }
