@@ -120,7 +120,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&a.server, "server", a.env("TS_API_URL", "http://127.0.0.1:8080"), "address of the server (TS_API_URL)")
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", 30*time.Second, "how long to wait for one answer")
-	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.transcribeCommand(), a.listCommand(), a.getCommand(),
+	root.AddCommand(a.loginCommand(), a.logoutCommand(), a.transcribeCommand(), a.listCommand(), a.searchCommand(), a.getCommand(),
 		a.exportCommand(), a.historyCommand(), a.cancelCommand(), a.retryCommand(), a.deleteCommand(), a.queuesCommand(), a.modelsCommand(), a.doctorCommand())
 	return root
 }

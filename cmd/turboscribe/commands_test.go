@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -226,6 +227,32 @@ func TestList(t *testing.T) {
 	}
 }
 
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	p := signedIn(t, f)
+	got := p.run("search", "--language", "en", "--speaker", "Ann", "--tag", "work", "--name", "talk", "--from", "2026-03-01", "--to", "2026-04-01", "--limit", "2", "--", "budget", `"next year"`, "-draft")
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).Local().Format("2006-01-02 15:04")
+	want := "id-0  " + at + "  talk.wav\n  1:02:05  Ann: The \\u001b[2J budget\n\nid-1  " + at + "  talk.wav\n  1:02:05  Ann: The \\u001b[2J budget\n"
+	if got.code != 0 || got.stdout != want || got.stderr != "The newest 2 are shown, and there may be more: --limit\n" {
+		t.Errorf("result %+v, want %q", got, want)
+	}
+	asked := url.Values{
+		"q": {`budget "next year" -draft`}, "language": {"en"}, "speaker": {"Ann"}, "tag": {"work"}, "name": {"talk"}, "from": {"2026-03-01"}, "to": {"2026-04-01"}, "limit": {"2"},
+	}
+	if diff := cmp.Diff([]url.Values{asked}, f.lists); diff != "" {
+		t.Errorf("asked for, -want +got\n%s", diff)
+	}
+	f.instead("GET /api/v1/transcriptions", 2, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]any{"items": []any{}}) })
+	if got := p.run("search", "nowhere"); got.code != 0 || got.stdout != "" || got.stderr != "Nothing was found.\n" {
+		t.Errorf("result %+v", got)
+	}
+	var items []map[string]any
+	if err := json.Unmarshal([]byte(p.run("search", "budget", "--limit", "1", "--json").stdout), &items); err != nil || len(items) != 1 || items[0]["matches"] == nil {
+		t.Errorf("JSON %v, %v", items, err)
+	}
+}
+
 func TestGet(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
@@ -414,6 +441,8 @@ func TestUsage(t *testing.T) {
 		{"transcribe", audio, "--nonsense"},
 		{"list", "--limit", "0"},
 		{"list", "extra"},
+		{"search"},
+		{"search", "word", "--limit", "0"},
 		{"get"},
 		{"export", fakeID, "--format", "exe"},
 		{"export", fakeID, "--option", "speakers"},

@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -51,6 +52,7 @@ type fake struct {
 	readyz   func(w http.ResponseWriter)
 	retries  []string // bodies
 	paused   bool     // the queue merge
+	lists    []url.Values
 }
 
 type upload struct {
@@ -316,10 +318,18 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 400, "invalid_limit", "The limit must be between 1 and 100.")
 		return
 	}
+	f.mu.Lock()
+	f.lists = append(f.lists, r.URL.Query())
+	f.mu.Unlock()
 	items := []any{}
 	for i := from; i < min(from+limit, 150); i++ {
 		item := f.describe(state{status: "completed", progress: 1})
 		item["id"] = fmt.Sprintf("id-%d", i)
+		if r.URL.Query().Has("q") {
+			item["matches"] = []any{map[string]any{"segment": 3, "start": 3725.4, "end": 3727.0, "speaker": "Ann", "parts": []any{
+				map[string]any{"text": "The \x1b[2J ", "match": false}, map[string]any{"text": "budget", "match": true},
+			}}}
+		}
 		items = append(items, item)
 	}
 	page := map[string]any{"items": items, "nextCursor": nil}

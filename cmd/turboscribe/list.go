@@ -16,7 +16,7 @@ import (
 const pageSize = 100
 
 func (a *app) listCommand() *cobra.Command {
-	var status string
+	var f client.Filter
 	var limit int
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -24,15 +24,9 @@ func (a *app) listCommand() *cobra.Command {
 		Short: "List transcriptions, newest first",
 		Args:  withUsage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 {
-				return usage("--limit must be at least 1")
-			}
-			items, more, err := a.list(cmd.Context(), status, limit)
+			items, err := a.list(cmd.Context(), f, limit)
 			if err != nil {
 				return err
-			}
-			if more {
-				a.say("The newest %d are shown, and there may be more: --limit", len(items))
 			}
 			if asJSON {
 				return a.printItems(items)
@@ -40,31 +34,49 @@ func (a *app) listCommand() *cobra.Command {
 			return a.printTable(items)
 		},
 	}
-	cmd.Flags().StringVar(&status, "status", "", "only those of this status, such as completed or failed")
+	cmd.Flags().StringVar(&f.Status, "status", "", "only those of this status, such as completed or failed")
+	narrowed(cmd, &f)
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many at most")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// list returns the newest transcriptions, and whether there are more.
-func (a *app) list(ctx context.Context, status string, limit int) (items []client.Transcription, more bool, err error) {
+// narrowed gives a command the flags that narrow a list.
+func narrowed(cmd *cobra.Command, f *client.Filter) {
+	cmd.Flags().StringVar(&f.Name, "name", "", "only those with this in the file's name, or something like it")
+	cmd.Flags().StringVar(&f.Language, "language", "", "only those in this language, such as en")
+	cmd.Flags().StringVar(&f.Speaker, "speaker", "", "only those in which this speaker is heard")
+	cmd.Flags().StringVar(&f.Tag, "tag", "", "only those with this tag")
+	cmd.Flags().StringVar(&f.From, "from", "", "only those uploaded on this day, such as 2026-03-01, or later")
+	cmd.Flags().StringVar(&f.To, "to", "", "only those uploaded before this day")
+}
+
+// list returns the newest transcriptions that a filter lets pass, and says so if there may
+// be more.
+func (a *app) list(ctx context.Context, f client.Filter, limit int) (items []client.Transcription, err error) {
+	if limit < 1 {
+		return nil, usage("--limit must be at least 1")
+	}
 	c, err := a.client()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	f := client.Filter{Status: status}
 	for len(items) < limit {
 		f.Limit = min(limit-len(items), pageSize)
 		page, err := c.Transcriptions(ctx, f)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		items = append(items, page.Items...)
 		if f.Cursor = page.Next; f.Cursor == "" || len(page.Items) == 0 {
 			break
 		}
 	}
-	return items[:min(limit, len(items))], f.Cursor != "", nil
+	items = items[:min(limit, len(items))]
+	if f.Cursor != "" {
+		a.say("The newest %d are shown, and there may be more: --limit", len(items))
+	}
+	return items, nil
 }
 
 func (a *app) printItems(items []client.Transcription) error {

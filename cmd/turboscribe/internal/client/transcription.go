@@ -26,8 +26,19 @@ type Transcription struct {
 	Error            *Problem
 	Earlier          *struct{ Run int } // whose text is still there
 	CreatedAt        time.Time
+	Matches          []Match // of what was looked for, the first
 
 	Raw json.RawMessage `json:"-"`
+}
+
+// Match is a segment in which something was found.
+type Match struct {
+	Start   float64 // seconds
+	Speaker string
+	Parts   []struct {
+		Text  string
+		Match bool // it was looked for
+	}
 }
 
 // Problem is a warning or a failure.
@@ -44,11 +55,24 @@ type Page struct {
 	Next  string `json:"nextCursor"`
 }
 
-// Filter narrows a list. Limit is the size of the page.
+// Filter narrows a list. Limit is the size of the page, what is empty narrows nothing.
 type Filter struct {
-	Status string
-	Limit  int
-	Cursor string
+	Query                                          string // words of the text
+	Status, Name, Language, Speaker, Tag, From, To string
+	Limit                                          int
+	Cursor                                         string
+}
+
+func (f Filter) values() url.Values {
+	q := url.Values{"limit": {strconv.Itoa(f.Limit)}}
+	for name, value := range map[string]string{
+		"q": f.Query, "status": f.Status, "name": f.Name, "language": f.Language, "speaker": f.Speaker, "tag": f.Tag, "from": f.From, "to": f.To, "cursor": f.Cursor,
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
 }
 
 // Limits bound an upload.
@@ -91,18 +115,11 @@ func parseTranscription(raw json.RawMessage) (*Transcription, error) {
 
 // Transcriptions returns a page, newest first.
 func (c *Client) Transcriptions(ctx context.Context, f Filter) (Page, error) {
-	q := url.Values{"limit": {strconv.Itoa(f.Limit)}}
-	if f.Status != "" {
-		q.Set("status", f.Status)
-	}
-	if f.Cursor != "" {
-		q.Set("cursor", f.Cursor)
-	}
 	var raw struct {
 		Items      []json.RawMessage
 		NextCursor string
 	}
-	if err := c.call(ctx, http.MethodGet, apiRoot+"/transcriptions?"+q.Encode(), &raw); err != nil {
+	if err := c.call(ctx, http.MethodGet, apiRoot+"/transcriptions?"+f.values().Encode(), &raw); err != nil {
 		return Page{}, err
 	}
 	p := Page{Next: raw.NextCursor}
