@@ -27,6 +27,10 @@ import (
 
 func main() { daemon.Main(run) }
 
+// headroom is how much garbage may gather, in percent of what is in use: most of that are
+// parts of uploads, a few for each.
+const headroom = 60
+
 func run(ctx context.Context, args []string, lookup func(string) (string, bool), stderr io.Writer) (err error) {
 	c, err := config.LoadAPI(ctx, lookup)
 	if err != nil {
@@ -53,6 +57,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	}
 	switch {
 	case len(args) == 0:
+		daemon.Headroom(lookup, headroom)
 		return serve(ctx, c, b, accounts)
 	case len(args) == 1 && args[0] == "migrate":
 		return migrate(ctx, c, b, accounts)

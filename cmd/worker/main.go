@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/rs/zerolog"
 
@@ -56,9 +55,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	if device == courier {
 		return deliver(ctx, c)
 	}
-	if _, set := lookup("GOGC"); !set {
-		debug.SetGCPercent(headroom)
-	}
+	daemon.Headroom(lookup, headroom)
 	return work(ctx, c)
 }
 

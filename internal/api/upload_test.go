@@ -407,7 +407,7 @@ func TestUpload_clientLeaves(t *testing.T) {
 	}
 }
 
-// Each upload has 8 MiB for itself for as long as its client takes. Without a bound,
+// Each upload has 6 MiB for itself for as long as its client takes. Without a bound,
 // some 250 slow connections were more than the api's container may have.
 func TestUpload_tooManyAtOnce(t *testing.T) {
 	t.Parallel()

@@ -18,17 +18,17 @@
 // process leaves behind is removed by AbortUploads; a lifecycle rule that aborts
 // unfinished multipart uploads after two days is a good second net.
 //
-// Memory: each upload under way holds one part (8 MiB) for itself. The parts
+// Memory: each upload under way holds one part (6 MiB) for itself. The parts
 // beyond the first, which make an upload fast, come from a supply shared by all
-// uploads (32 MiB), so a hundred slow clients cost 100 × 8 MiB + 32 MiB and none
+// uploads (24 MiB), so a hundred slow clients cost 100 × 6 MiB + 24 MiB and none
 // of them can hold up the others. How many there are at once is for the caller to
-// bound. Parts double in size after 16 GiB of one file.
+// bound. Parts double in size after 11 GiB of one file.
 //
 // Servers: tested with versitygw 1.8. Required are multipart uploads, range
 // reads with If-Match, ListObjectsV2 and DeleteObjects. Only checksums that the
 // protocol demands are sent, because many servers refuse the newer trailing
 // ones. Two limits of others: Cloudflare R2 wants equal parts, so keep the limit
-// of a file at 16 GiB there; MinIO lists unfinished uploads by exact key only, so
+// of a file at 11 GiB there; MinIO lists unfinished uploads by exact key only, so
 // give its bucket the lifecycle rule named above.
 package blob
 
@@ -68,7 +68,7 @@ type Options struct {
 	AccessKey   string
 	SecretKey   string
 	PathStyle   bool  // http://host/bucket/key instead of http://bucket.host/key
-	PartSize    int64 // bytes; 8 MiB when 0, never under the 5 MiB that S3 demands
+	PartSize    int64 // bytes; 6 MiB when 0, never under the 5 MiB that S3 demands
 	Concurrency int   // parts of one upload on their way at once; 3 when 0
 
 	PublicEndpoint string         // URL under which browsers reach the same server; empty: they do not

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	defaultPartSize    = 8 << 20
+	defaultPartSize    = 6 << 20
 	minPartSize        = 5 << 20
 	maxParts           = 10_000
 	growEvery          = 2_000 // parts, after which the next are twice as large
