@@ -17,38 +17,39 @@ const pageSize = 100
 
 func (a *app) listCommand() *cobra.Command {
 	var f client.Filter
-	var limit int
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List transcriptions, newest first",
 		Args:  withUsage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			items, err := a.list(cmd.Context(), f, limit)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printItems(items)
-			}
-			return a.printTable(items)
-		},
 	}
 	cmd.Flags().StringVar(&f.Status, "status", "", "only those of this status, such as completed or failed")
-	narrowed(cmd, &f)
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many at most")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
+	return a.listing(cmd, &f, 20, a.printTable)
 }
 
-// narrowed gives a command the flags that narrow a list.
-func narrowed(cmd *cobra.Command, f *client.Filter) {
+// listing makes a command list transcriptions: those that a filter lets pass, which it has
+// flags for, and in which its arguments are found.
+func (a *app) listing(cmd *cobra.Command, f *client.Filter, limit int, show func([]client.Transcription) error) *cobra.Command {
+	var asJSON bool
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		f.Query = strings.Join(args, " ")
+		items, err := a.list(cmd.Context(), *f, limit)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return a.printItems(items)
+		}
+		return show(items)
+	}
+	cmd.Flags().IntVar(&limit, "limit", limit, "how many at most")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&f.Name, "name", "", "only those with this in the file's name, or something like it")
 	cmd.Flags().StringVar(&f.Language, "language", "", "only those in this language, such as en")
 	cmd.Flags().StringVar(&f.Speaker, "speaker", "", "only those in which this speaker is heard")
 	cmd.Flags().StringVar(&f.Tag, "tag", "", "only those with this tag")
 	cmd.Flags().StringVar(&f.From, "from", "", "only those uploaded on this day, such as 2026-03-01, or later")
 	cmd.Flags().StringVar(&f.To, "to", "", "only those uploaded before this day")
+	return cmd
 }
 
 // list returns the newest transcriptions that a filter lets pass, and says so if there may

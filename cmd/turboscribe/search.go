@@ -9,10 +9,7 @@ import (
 )
 
 func (a *app) searchCommand() *cobra.Command {
-	var f client.Filter
-	var limit int
-	var asJSON bool
-	cmd := &cobra.Command{
+	return a.listing(&cobra.Command{
 		Use:   "search WORD...",
 		Short: "Look for words in the texts, newest first",
 		Long: `Look for words in the texts, in any of their forms in the language of each, and
@@ -23,22 +20,7 @@ not be there: put -- in front of such a search.`,
   turboscribe search '"next quarter"' OR Q4
   turboscribe search --language en -- budget -draft`,
 		Args: withUsage(cobra.MinimumNArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			f.Query = strings.Join(args, " ")
-			items, err := a.list(cmd.Context(), f, limit)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return a.printItems(items)
-			}
-			return a.printFound(items)
-		},
-	}
-	narrowed(cmd, &f)
-	cmd.Flags().IntVar(&limit, "limit", 10, "how many texts at most")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	return cmd
+	}, &client.Filter{}, 10, a.printFound)
 }
 
 // printFound prints texts with the places where something was found, which are bold in a

@@ -231,13 +231,11 @@ func (a arm) perhaps() condition {
 // exactly is met by the texts that an arm finds. Where not all places of the words are known,
 // the pairs of a phrase have to do.
 func (a arm) exactly() condition {
-	switch {
-	case a.query == nil:
-		return condition{"TRUE", nil}
-	case !a.query.hasPhrase():
-		return together(" AND ", append(a.inLanguage(), condition{"s.words @@ ?::tsquery", []any{a.query.exact()}}))
+	c := a.perhaps()
+	if a.query != nil && a.query.hasPhrase() {
+		c = a.query.byPairs(false)
 	}
-	return together(" AND ", append(a.inLanguage(), a.query.byPairs(false)))
+	return together(" AND ", append(a.inLanguage(), c))
 }
 
 func (a arm) inLanguage() []condition {

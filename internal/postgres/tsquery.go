@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -92,31 +93,16 @@ func (t term) wanted() (list [][]lexeme) {
 	return list
 }
 
-// hasPhrase reports whether there is one of two words and more, wanted or not.
-func (t term) hasPhrase() bool {
-	if len(t.phrase) > 1 {
-		return true
-	}
-	for _, part := range t.parts {
-		if part.hasPhrase() {
-			return true
-		}
-	}
-	return false
+// has reports whether t, or a part of it, is so.
+func (t term) has(is func(term) bool) bool {
+	return is(t) || slices.ContainsFunc(t.parts, func(part term) bool { return part.has(is) })
 }
 
+// hasPhrase reports whether there is one of two words and more, wanted or not.
+func (t term) hasPhrase() bool { return t.has(func(t term) bool { return len(t.phrase) > 1 }) }
+
 // hasNot reports whether there is something that must not be there.
-func (t term) hasNot() bool {
-	if t.op == '!' {
-		return true
-	}
-	for _, part := range t.parts {
-		if part.hasNot() {
-			return true
-		}
-	}
-	return false
-}
+func (t term) hasNot() bool { return t.has(func(t term) bool { return t.op == '!' }) }
 
 // exact returns t as a tsquery.
 func (t term) exact() string {
